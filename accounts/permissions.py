@@ -1,0 +1,61 @@
+"""Who may open which page and call which endpoint; the matrix stands in docs/guide/roles.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+
+from accounts.models import STAFF_ROLES, Role
+from common.errors import NotAllowed, NotFound
+
+View = Callable[..., HttpResponse]
+WRITERS = frozenset({Role.ADMIN, Role.MANAGER, Role.STAFF})
+MANAGERS = frozenset({Role.ADMIN, Role.MANAGER})
+ADMINS = frozenset({Role.ADMIN})
+PORTAL = frozenset({Role.CUSTOMER})
+
+
+def roles_required(
+    *, read: frozenset[Any], write: frozenset[Any] | None = None
+) -> Callable[[View], View]:
+    """Decorator for a page: who may GET it, and who may POST to it (default: the same).
+
+    Nobody signed in goes to sign-in; a customer at a staff page gets 404, a colleague without
+    the role 403. The sets stay readable as ``view.roles_read`` and ``view.roles_write``.
+    """
+    writers = read if write is None else write
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            user = request.user
+            if not user.is_authenticated:
+                return redirect_to_login(request.get_full_path())
+            allowed = read if request.method in SAFE_METHODS else writers
+            if user.role not in allowed:
+                raise NotAllowed if user.role in STAFF_ROLES else NotFound
+            return view(request, *args, **kwargs)
+
+        guarded.roles_read = read  # type: ignore[attr-defined]
+        guarded.roles_write = writers  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+class RolePermission(BasePermission):
+    """API views state ``roles_read`` and ``roles_write``; without them nobody gets in."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Whether the caller's role is in the set for this method."""
+        user = request.user
+        if not user or not user.is_authenticated:
+            return False
+        name = "roles_read" if request.method in SAFE_METHODS else "roles_write"
+        return getattr(user, "role", None) in getattr(view, name, frozenset())

@@ -1,0 +1,37 @@
+"""Configuration of the bottom app."""
+
+from django.apps import AppConfig
+from django.core.checks import Warning as CheckWarning
+from django.core.checks import register
+from django.db.models.signals import post_migrate
+
+
+class CommonConfig(AppConfig):
+    """Errors, money, time, idempotency, events, validators. Knows no business."""
+
+    name = "common"
+
+    def ready(self) -> None:
+        """Install append-only triggers after each migrate, and check that they stand."""
+        from common import append_only
+        from common.append_only import missing_triggers
+
+        def install(using: str = "default", **_kwargs: object) -> None:
+            append_only.install_triggers(using)
+
+        post_migrate.connect(install, dispatch_uid="common.append_only", weak=False)
+
+        @register("database")
+        def append_only_triggers_stand(
+            databases: list[str] | None = None, **_kwargs: object
+        ) -> list[CheckWarning]:
+            missing = missing_triggers("default") if databases else []
+            if not missing:
+                return []
+            return [
+                CheckWarning(
+                    f"Append-only triggers are missing: {', '.join(missing)}.",
+                    hint="Run `manage.py migrate`.",
+                    id="keepwell.W001",
+                )
+            ]

@@ -1,0 +1,64 @@
+"""Errors of the API as RFC 9457 problem details."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from common.errors import DomainError
+
+CONTENT_TYPE = "application/problem+json"
+
+
+def problem(
+    *,
+    status: int,
+    code: str,
+    title: str,
+    errors: dict[str, Any] | None = None,
+    **extra: Any,
+) -> Response:
+    """Return a problem-details response. errors: field → list of messages."""
+    body = {"type": "about:blank", "status": status, "code": code, "title": title}
+    if errors:
+        body["errors"] = errors
+    body.update(extra)
+    return Response(body, status=status, content_type=CONTENT_TYPE)
+
+
+def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler: every refusal becomes a problem; a bug stays a bug (500)."""
+    if isinstance(error, DomainError):
+        return problem(
+            status=error.status,
+            code=error.code,
+            title=str(error.message),
+            errors=error.fields,
+            **{key: str(value) for key, value in error.context.items()},
+        )
+    if isinstance(error, ValidationError):
+        fields = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
+        return problem(status=400, code="invalid", title="Invalid input.", errors=fields)
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    response = exception_handler(error, context)
+    if response is None or not isinstance(error, exceptions.APIException):
+        return response
+    if isinstance(error, exceptions.ValidationError):
+        detail = error.detail
+        errors = detail if isinstance(detail, dict) else {"": detail}
+        answer = problem(status=400, code="invalid", title="Invalid input.", errors=dict(errors))
+    else:
+        code = getattr(error.detail, "code", None) or error.default_code
+        answer = problem(status=response.status_code, code=str(code), title=str(error.detail))
+    for header, value in response.items():
+        if header.lower() not in {"content-type", "content-length"}:
+            answer[header] = value
+    return answer

@@ -1,0 +1,92 @@
+"""Registries that upper apps fill in ``AppConfig.ready()``, so that lower ones never name them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.functional import Promise
+
+
+@dataclass(frozen=True, slots=True)
+class MenuEntry:
+    """An entry of the main menu. roles: who sees it. icon: name of a file in static/icons."""
+
+    label: str | Promise
+    url_name: str
+    icon: str
+    roles: frozenset[str]
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A piece of a page that another app contributes.
+
+    load: ``(customer_id, request) -> context or None``; None hides the panel. At most 3 queries.
+    """
+
+    name: str
+    template: str
+    load: Callable[[int, HttpRequest], dict[str, Any] | None]
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventRenderer:
+    """How the timeline shows one kind of event: a label, an icon, and a line from its codes."""
+
+    kind: str
+    label: str | Promise
+    icon: str
+    describe: Callable[[dict[str, Any]], str]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalData:
+    """What one model keeps about a customer, and how it is exported and erased.
+
+    model: ``app.Model``.  export: ``(customer_ids) -> list of plain dicts``.
+    erase: ``(customer_ids) -> rows erased``.  reason: instead of both, why nothing is needed.
+    """
+
+    model: str
+    export: Callable[[list[int]], list[dict[str, Any]]] | None = None
+    erase: Callable[[list[int]], int] | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HomeCard:
+    """A card on the home page. load: ``request -> context or None``; at most 2 queries."""
+
+    name: str
+    template: str
+    load: Callable[[HttpRequest], dict[str, Any] | None]
+    roles: frozenset[str]
+    order: int
+
+
+menu_entries: list[MenuEntry] = []
+customer_panels: list[Panel] = []
+portal_panels: list[Panel] = []
+home_cards: list[HomeCard] = []
+event_renderers: dict[str, EventRenderer] = {}
+personal_data: dict[str, PersonalData] = {}
+
+
+def register_event(
+    kind: str,
+    label: str | Promise,
+    icon: str = "point",
+    describe: Callable[[dict[str, Any]], str] = lambda codes: "",
+) -> None:
+    """Tell the timeline how to show events of ``kind``."""
+    event_renderers[kind] = EventRenderer(kind, label, icon, describe)
+
+
+def register_personal_data(entry: PersonalData) -> None:
+    """Tell export and erasure what a model keeps about customers."""
+    personal_data[entry.model] = entry

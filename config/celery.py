@@ -1,0 +1,11 @@
+"""The Celery app. The database is the queue; Celery only wakes the sweepers."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("keepwell")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

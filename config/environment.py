@@ -1,0 +1,169 @@
+"""The environment, typed and checked: every variable Keepwell reads, and nothing else reads any.
+
+A wrong value raises :class:`ImproperlyConfigured` with one clear line, so the start stops there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import zoneinfo
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATABASE_ENGINES = {"django.db.backends.sqlite3", "django.db.backends.postgresql"}
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Everything the settings take from outside the code."""
+
+    data_dir: Path
+    debug: bool
+    secret_key: str
+    database: dict[str, Any]
+    redis_url: str
+    email: dict[str, Any]
+    default_from_email: str
+    base_url: str
+    allowed_hosts: list[str]
+    timezone: str
+    currency: str
+    sentry_dsn: str
+
+
+def read_environment(values: dict[str, str] | None = None) -> Environment:
+    """Return the typed environment.
+
+    values: the variables to read instead of the process's own; used by tests.
+
+    :raises ImproperlyConfigured: a value cannot be used; the message names the variable.
+    """
+    env = environ.Env()
+    if values is not None:
+        env.ENVIRON = values
+    data_dir = Path(env.str("KEEPWELL_DATA_DIR", str(BASE_DIR / "data"))).expanduser().absolute()
+    base_url = _base_url(env)
+    return Environment(
+        data_dir=data_dir,
+        debug=_read(env, "DEBUG", lambda: _boolean(env.str("DEBUG", "false"))),
+        secret_key=_secret_key(env, data_dir),
+        database=_database(env, data_dir),
+        redis_url=_redis_url(env),
+        email=_read(env, "EMAIL_URL", lambda: _email(env)),
+        default_from_email=env.str("DEFAULT_FROM_EMAIL", "Keepwell <keepwell@localhost>"),
+        base_url=base_url,
+        allowed_hosts=env.list("ALLOWED_HOSTS", default=[])
+        or ["localhost", "127.0.0.1", "[::1]", urlsplit(base_url).hostname or "localhost"],
+        timezone=_timezone(env),
+        currency=_currency(env),
+        sentry_dsn=env.str("SENTRY_DSN", ""),
+    )
+
+
+def _read(env: environ.Env, name: str, read: Any) -> Any:
+    try:
+        return read()
+    except ImproperlyConfigured:
+        raise
+    except Exception as error:
+        raise ImproperlyConfigured(
+            f"{name}={env.str(name, '')!r} cannot be used: {error}"
+        ) from error
+
+
+def _boolean(text: str) -> bool:
+    values = {"true": True, "1": True, "yes": True, "on": True}
+    values |= {"false": False, "0": False, "no": False, "off": False, "": False}
+    if text.strip().lower() not in values:
+        raise ImproperlyConfigured(f"DEBUG={text!r} is neither true nor false.")
+    return values[text.strip().lower()]
+
+
+def _secret_key(env: environ.Env, data_dir: Path) -> str:
+    """The given key, or one made once and kept in the data folder (readable by its owner only)."""
+    if given := env.str("SECRET_KEY", ""):
+        if len(given) < 32:
+            raise ImproperlyConfigured("SECRET_KEY is shorter than 32 characters.")
+        return given
+    path = data_dir / "secret-key"
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return path.read_text().strip()
+        with os.fdopen(handle, "w") as file:
+            file.write(key := secrets.token_urlsafe(50))
+        return key
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"KEEPWELL_DATA_DIR={str(data_dir)!r} cannot be written: {error.strerror}."
+        ) from error
+
+
+def _database(env: environ.Env, data_dir: Path) -> dict[str, Any]:
+    url = env.str("DATABASE_URL", f"sqlite:///{data_dir / 'keepwell.sqlite3'}")
+    database = _read(env, "DATABASE_URL", lambda: environ.Env.db_url_config(url))
+    if database.get("ENGINE") not in DATABASE_ENGINES:
+        raise ImproperlyConfigured(
+            f"DATABASE_URL={url!r}: use sqlite:///path or postgres://user:password@host/name."
+        )
+    database["ATOMIC_REQUESTS"] = False  # with IMMEDIATE every read would take the write lock
+    if database["ENGINE"].endswith("sqlite3"):
+        database["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": (
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;"
+                "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=268435456;"
+            ),
+        }
+    else:
+        database["CONN_HEALTH_CHECKS"] = True
+        database.setdefault("OPTIONS", {})
+        database["OPTIONS"].setdefault(
+            "pool", {"min_size": 0, "max_size": 12, "timeout": 10, "max_lifetime": 1800}
+        )
+    return database
+
+
+def _redis_url(env: environ.Env) -> str:
+    url = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
+    if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
+        raise ImproperlyConfigured(f"REDIS_URL={url!r}: use redis://host:port/number.")
+    return url
+
+
+def _email(env: environ.Env) -> dict[str, Any]:
+    url = env.str("EMAIL_URL", "consolemail://")
+    config: dict[str, Any] = environ.Env.email_url_config(url)
+    return config
+
+
+def _base_url(env: environ.Env) -> str:
+    url = env.str("BASE_URL", "http://127.0.0.1:8000").rstrip("/")
+    if not re.fullmatch(r"https?://[^\s/]+", url):
+        raise ImproperlyConfigured(f"BASE_URL={url!r}: use http(s)://host[:port], without a path.")
+    return url
+
+
+def _timezone(env: environ.Env) -> str:
+    name = env.str("KEEPWELL_TIMEZONE", "UTC")
+    if name not in zoneinfo.available_timezones():
+        raise ImproperlyConfigured(f"KEEPWELL_TIMEZONE={name!r} is no IANA timezone name.")
+    return name
+
+
+def _currency(env: environ.Env) -> str:
+    code = env.str("KEEPWELL_CURRENCY", "USD")
+    if not re.fullmatch(r"[A-Z]{3}", code):
+        raise ImproperlyConfigured(f"KEEPWELL_CURRENCY={code!r} is no ISO 4217 code such as EUR.")
+    return code

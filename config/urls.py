@@ -1,0 +1,3 @@
+"""Every page of the product, composed from the apps' own URL files."""
+
+urlpatterns: list = []  # type: ignore[type-arg]
