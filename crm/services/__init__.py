@@ -1,0 +1,28 @@
+"""Writes of the crm app; each is keyword-only and atomic."""
+
+from crm.services.catalogue import record_location, record_product
+from crm.services.consent import record_consent
+from crm.services.customers import ExternalIdTaken, record_customer, update_customer
+from crm.services.orders import (
+    EmptyOrder,
+    NewLine,
+    OrderIdTaken,
+    change_order,
+    line_amount,
+    record_order,
+)
+
+__all__ = [
+    "EmptyOrder",
+    "ExternalIdTaken",
+    "NewLine",
+    "OrderIdTaken",
+    "change_order",
+    "line_amount",
+    "record_consent",
+    "record_customer",
+    "record_location",
+    "record_order",
+    "record_product",
+    "update_customer",
+]
