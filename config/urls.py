@@ -1,3 +1,21 @@
 """Every page of the product, composed from the apps' own URL files."""
 
-urlpatterns: list = []  # type: ignore[type-arg]
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include("config.api")),
+    # Each app's pages stand at the root; its own urls.py says where.
+    *(
+        path("", include(f"{app}.urls"))
+        for app in settings.KEEPWELL_APPS
+        if find_spec(f"{app}.urls")
+    ),
+]
