@@ -11,14 +11,12 @@ def consent_in_force(
     customer_ids: Collection[int], purpose: str, channel: str = "email"
 ) -> set[int]:
     """Return those of the customers whose consent for the purpose is in force; one query."""
-    latest: dict[int, bool] = {}
     events = (
         ConsentEvent.objects.filter(customer_id__in=customer_ids, purpose=purpose, channel=channel)
         .order_by("occurred_at", "id")
         .values_list("customer_id", "is_granted")
     )
-    for customer_id, is_granted in events:
-        latest[customer_id] = is_granted
+    latest = dict(events)  # later pairs win
     return {customer_id for customer_id, is_granted in latest.items() if is_granted}
 
 

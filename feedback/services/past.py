@@ -1,0 +1,175 @@
+"""Past answers and complaints, many at a time: history without consequences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from common.services import record_event
+from common.time import now
+from feedback.models import Complaint, ComplaintEvent, ComplaintText, Response, Survey
+
+CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class PastResponse:
+    """An answer to a survey of another time. score: 0 to 10."""
+
+    external_id: str
+    customer_id: int
+    score: int
+    answered_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PastComplaint:
+    """A complaint of another time, with its course. resolved_at, closed_at: None if not yet."""
+
+    external_id: str
+    customer_id: int | None
+    opened_at: datetime
+    text: str
+    category: str = ""
+    order_id: int | None = None
+    product_id: int | None = None
+    location_id: int | None = None
+    resolved_at: datetime | None = None
+    closed_at: datetime | None = None
+
+
+def record_past_responses(
+    *, survey: Survey, rows: Sequence[PastResponse], actor: str, is_simulated: bool = False
+) -> int:
+    """Record answers whose external id is new, in chunks; return how many were new."""
+    total = 0
+    for start in range(0, len(rows), CHUNK):
+        total += _record_responses(survey, rows[start : start + CHUNK], actor, is_simulated)
+    return total
+
+
+@transaction.atomic
+def _record_responses(
+    survey: Survey, rows: Sequence[PastResponse], actor: str, is_simulated: bool
+) -> int:
+    known = set(
+        Response.objects.filter(external_id__in=[row.external_id for row in rows]).values_list(
+            "external_id", flat=True
+        )
+    )
+    recorded_at = now()
+    created = Response.objects.bulk_create(
+        [
+            Response(
+                survey=survey,
+                kind=survey.kind,
+                external_id=row.external_id,
+                customer_id=row.customer_id,
+                score=row.score,
+                is_simulated=is_simulated,
+                answered_at=row.answered_at,
+                recorded_at=recorded_at,
+            )
+            for row in rows
+            if row.external_id not in known
+        ]
+    )
+    if created:
+        _record_batch("survey.imported", survey.key, len(created), recorded_at, actor)
+    return len(created)
+
+
+def record_past_complaints(
+    *, rows: Sequence[PastComplaint], actor: str, source: str, is_simulated: bool = False
+) -> int:
+    """Record complaints whose external id is new, in chunks; return how many were new."""
+    total = 0
+    for start in range(0, len(rows), CHUNK):
+        total += _record_complaints(rows[start : start + CHUNK], actor, source, is_simulated)
+    return total
+
+
+@transaction.atomic
+def _record_complaints(
+    rows: Sequence[PastComplaint], actor: str, source: str, is_simulated: bool
+) -> int:
+    known = set(
+        Complaint.objects.filter(external_id__in=[row.external_id for row in rows]).values_list(
+            "external_id", flat=True
+        )
+    )
+    recorded_at = now()
+    fresh = [row for row in rows if row.external_id not in known]
+    complaints = Complaint.objects.bulk_create(
+        [
+            Complaint(
+                external_id=row.external_id,
+                customer_id=row.customer_id,
+                order_id=row.order_id,
+                product_id=row.product_id,
+                location_id=row.location_id,
+                category=row.category,
+                source=source,
+                state=_state_of(row),
+                is_simulated=is_simulated,
+                opened_at=row.opened_at,
+                resolved_at=row.resolved_at,
+                closed_at=row.closed_at,
+                recorded_at=recorded_at,
+            )
+            for row in fresh
+        ]
+    )
+    ComplaintText.objects.bulk_create(
+        [
+            ComplaintText(complaint=complaint, description=row.text)
+            for complaint, row in zip(complaints, fresh, strict=True)
+        ]
+    )
+    ComplaintEvent.objects.bulk_create(
+        [
+            ComplaintEvent(
+                complaint=complaint,
+                from_state=before,
+                to_state=after,
+                actor=actor,
+                occurred_at=at,
+                recorded_at=recorded_at,
+            )
+            for complaint, row in zip(complaints, fresh, strict=True)
+            for before, after, at in _course(row)
+        ]
+    )
+    if complaints:
+        _record_batch("complaint.imported", source, len(complaints), recorded_at, actor)
+    return len(complaints)
+
+
+def _state_of(row: PastComplaint) -> str:
+    if row.closed_at:
+        return Complaint.State.CLOSED
+    return Complaint.State.RESOLVED if row.resolved_at else Complaint.State.RECEIVED
+
+
+def _course(row: PastComplaint) -> list[tuple[str, str, datetime]]:
+    states = Complaint.State
+    steps: list[tuple[str, str, datetime]] = [("", states.RECEIVED, row.opened_at)]
+    if row.resolved_at:
+        steps.append((states.RECEIVED, states.RESOLVED, row.resolved_at))
+    if row.closed_at:
+        steps.append((states.RESOLVED, states.CLOSED, row.closed_at))
+    return steps
+
+
+def _record_batch(kind: str, ref: str, count: int, happened_at: datetime, actor: str) -> None:
+    record_event(
+        kind=kind,
+        subject_kind="batch",
+        subject_ref=ref,
+        occurred_at=happened_at,
+        actor=actor,
+        codes={"count": count},
+    )
