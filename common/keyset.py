@@ -15,6 +15,9 @@ from typing import Any, Generic, Literal, TypeVar
 from django.core import signing
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from common.errors import InvalidInput
 
 PAGE_SIZE = 50
 PARAMETER = "cursor"
@@ -54,18 +57,24 @@ def keyset_page(
     order: Sequence[str],
     cursor: str = "",
     size: int = PAGE_SIZE,
+    strict: bool = False,
 ) -> KeysetPage[Row]:
     """Return a page of ``queryset`` in ``order``; one query.
 
     order: field names, ``-`` for descending, none of them nullable; the id is added as tie-break
         where it is missing. Annotations and fields of related rows work too.
-    cursor: as given by the page before or after; anything else means the first page.
+    cursor: as given by the page before or after; anything else means the first page,
+        or, when ``strict``, is refused.
+
+    :raises InvalidInput: ``strict``, and the cursor is of another list or nobody's.
     """
     fields = list(order)
     if not any(name.lstrip("-") in {"id", "pk"} for name in fields):
         fields.append("-id" if fields and fields[-1].startswith("-") else "id")
     salt = f"keyset:{queryset.model._meta.label}:{','.join(fields)}"
     position = read_cursor(cursor, salt=salt, length=len(fields))
+    if cursor and strict and position is None:
+        raise InvalidInput(fields={PARAMETER: [str(_("This cursor belongs to another list."))]})
     backward = position is not None and position[0] == "before"
     ordered = [_turned(name) for name in fields] if backward else fields
     if position is not None:

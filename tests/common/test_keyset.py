@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.test import RequestFactory
 
+from common.errors import InvalidInput
 from common.keyset import KeysetPage, keyset_page
 from common.models import Event
 
@@ -72,6 +73,12 @@ def test_a_cursor_nobody_gave_out_shows_the_first_page(cursor):
 def test_a_cursor_of_another_list_shows_the_first_page():
     other = keyset_page(Event.objects.all(), order=["kind"], size=3).next_cursor
     assert _refs(_page(other)) == "654"
+
+
+def test_programs_are_told_that_a_cursor_is_of_another_list():
+    with pytest.raises(InvalidInput) as refusal:
+        keyset_page(Event.objects.all(), order=["kind"], cursor="x", strict=True)
+    assert refusal.value.fields == {"cursor": ["This cursor belongs to another list."]}
 
 
 @pytest.mark.usefixtures("seven_events")
