@@ -1,0 +1,354 @@
+/* Charts: turns each <figure class="chart"> of a page into a line, a bar chart or a heat map.
+ *
+ * The easy way, in a template (draws the figure, the data and the table for people who can't see it):
+ *
+ *   {% load keepwell %}
+ *   {% chart retention "retention-chart" caption=_("Retention by quarter") %}
+ *
+ * The same by hand:
+ *
+ *   <figure class="chart" data-chart="retention-chart">
+ *     <figcaption>…</figcaption>
+ *     <details class="chart-table"><summary>…</summary><table>…</table></details>
+ *   </figure>
+ *   {{ retention|json_script:"retention-chart" }}
+ *
+ * No page loads a script for this: app.js loads this file, and the drawing engine, after the first
+ * paint and only where a figure stands; fragments that htmx brings in are drawn too.
+ *
+ * The data (`retention` above) is a plain dict:
+ *
+ *   type      "line" | "bar" | "heat"
+ *   labels    ["Jan 2026", …]  one per point; for "heat" one per column ("0", "1", … months since)
+ *   series    [{name, values, low?, high?, links?, size?}]
+ *             values: numbers or decimal strings; null = no data (line: gap, heat: hatched cell)
+ *             low, high: the interval of each value, drawn as a band around a line
+ *             links: an address or null per value; a click opens it (the people behind the figure)
+ *             size: "heat" only, the cohort's size, shown in a column of its own
+ *             "heat": one series per row
+ *   unit      "percent" (values are ratios: 0.071 is shown as 7.1 %) | "money" | "count" | "score"
+ *   currency  "USD" …, with unit "money"
+ *   complete  [true, …, false]  optional, per label: false = not fully observed, drawn hollow
+ *   limit     {value, label}    optional: a threshold line
+ *   corner    "heat": heading of the first column;  size_label: heading of the size column
+ */
+"use strict";
+
+(() => {
+  const root = document.documentElement;
+  const language = root.lang || "en";
+  const drawn = new Map(); // figure → chart
+
+  const css = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+  const number = (value) =>
+    value === null || value === undefined || value === "" ? null : Number(value);
+
+  function formatter(data, digits) {
+    const places = { maximumFractionDigits: digits ?? (data.unit === "count" ? 0 : 1) };
+    if (data.unit === "money") {
+      const money = new Intl.NumberFormat(language, {
+        style: "currency",
+        currency: data.currency || "USD",
+        currencyDisplay: "narrowSymbol",
+        maximumFractionDigits: digits ?? 2,
+        minimumFractionDigits: digits === 0 ? 0 : undefined,
+      });
+      return (value) => (value === null ? "–" : money.format(value));
+    }
+    const plain = new Intl.NumberFormat(language, places);
+    if (data.unit === "percent") {
+      const sign = language.startsWith("zh") ? "%" : "\u00a0%";
+      return (value) => (value === null ? "–" : plain.format(value * 100) + sign);
+    }
+    return (value) => (value === null ? "–" : plain.format(value));
+  }
+
+  function element(name, className, text) {
+    const node = document.createElement(name);
+    if (className) node.className = className;
+    if (text !== undefined) node.textContent = text;
+    return node;
+  }
+
+  // --- Lines and bars -------------------------------------------------------------------------
+
+  function tooltip(data, points) {
+    const show = formatter(data);
+    const box = element("div", "chart-tip");
+    const index = points[0].dataIndex;
+    box.append(element("div", "chart-tip-title", data.labels[index]));
+    data.series.forEach((series, at) => {
+      const value = number(series.values[index]);
+      const row = element("div", "chart-tip-row");
+      row.append(element("span", `chart-key chart-key-${(at % 4) + 1}`));
+      row.append(element("span", "chart-tip-name", series.name));
+      row.append(element("strong", "tabular", show(value)));
+      box.append(row);
+      if (value !== null && series.low && number(series.low[index]) !== null) {
+        const range = `${show(number(series.low[index]))} – ${show(number(series.high[index]))}`;
+        box.append(element("div", "chart-tip-range tabular", range));
+      }
+    });
+    return box;
+  }
+
+  function band(series, color, at) {
+    const low = series.low.map(number);
+    const height = series.high.map((value, i) =>
+      number(value) === null || low[i] === null ? null : number(value) - low[i],
+    );
+    const hidden = {
+      type: "line",
+      stack: `band-${at}`,
+      stackStrategy: "all",
+      symbol: "none",
+      silent: true,
+      lineStyle: { opacity: 0 },
+      tooltip: { show: false },
+      animation: false,
+    };
+    return [
+      { ...hidden, data: low },
+      { ...hidden, data: height, areaStyle: { color, opacity: 0.16 } },
+    ];
+  }
+
+  function limitLine(data) {
+    const show = formatter(data);
+    const color = css("--chart-limit");
+    return {
+      silent: true,
+      symbol: "none",
+      lineStyle: { color, type: "dashed", width: 1.5 },
+      label: {
+        position: "insideEndTop",
+        color,
+        formatter: `${data.limit.label || ""} ${show(number(data.limit.value))}`.trim(),
+      },
+      data: [{ yAxis: number(data.limit.value) }],
+    };
+  }
+
+  function options(data) {
+    const ink = css("--chart-ink");
+    const grid = css("--chart-grid");
+    const surface = css("--chart-surface");
+    const show = formatter(data, data.unit === "money" ? 0 : undefined);
+    const list = [];
+    data.series.forEach((series, at) => {
+      const color = css(`--chart-${(at % 4) + 1}`);
+      if (data.type === "line" && series.low && series.high) list.push(...band(series, color, at));
+      list.push({
+        name: series.name,
+        type: data.type,
+        data: series.values.map((value, i) => ({
+          value: number(value),
+          symbol: data.complete && data.complete[i] === false ? "emptyCircle" : "circle",
+          itemStyle:
+            data.type === "bar" && data.complete && data.complete[i] === false
+              ? { opacity: 0.45 }
+              : undefined,
+        })),
+        color,
+        lineStyle: { width: 2.25 },
+        itemStyle: data.type === "bar" ? { borderRadius: [3, 3, 0, 0] } : { borderWidth: 2 },
+        symbolSize: series.values.length > 36 ? 0 : 7,
+        barMaxWidth: 36,
+        cursor: series.links ? "pointer" : "default",
+        markLine: data.limit && at === 0 ? limitLine(data) : undefined,
+      });
+    });
+    return {
+      animationDuration: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 350,
+      textStyle: { fontFamily: css("--tblr-font-sans-serif") || "sans-serif", color: ink },
+      grid: { left: 4, right: 12, top: data.series.length > 1 ? 36 : 16, bottom: 4, outerBoundsMode: "same" },
+      legend: {
+        show: data.series.length > 1,
+        data: data.series.map((series) => series.name),
+        left: 0,
+        top: 0,
+        icon: "roundRect",
+        itemWidth: 12,
+        itemHeight: 8,
+        textStyle: { color: ink },
+      },
+      tooltip: {
+        trigger: "axis",
+        confine: true,
+        className: "chart-tooltip",
+        backgroundColor: surface,
+        borderColor: grid,
+        borderWidth: 1,
+        padding: 0,
+        axisPointer: { lineStyle: { color: grid }, shadowStyle: { color: grid, opacity: 0.25 } },
+        formatter: (points) => tooltip(data, points),
+      },
+      xAxis: {
+        type: "category",
+        data: data.labels,
+        boundaryGap: data.type === "bar",
+        axisLine: { lineStyle: { color: grid } },
+        axisTick: { show: false },
+        axisLabel: { color: ink, hideOverlap: true, margin: 10 },
+      },
+      yAxis: {
+        type: "value",
+        scale: data.type === "line",
+        splitNumber: 4,
+        axisLabel: { color: ink, formatter: (value) => show(value) },
+        splitLine: { lineStyle: { color: grid } },
+      },
+      series: list,
+    };
+  }
+
+  function drawWithEngine(figure, data) {
+    const canvas = place(figure, "chart-canvas");
+    const caption = figure.querySelector("figcaption");
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", caption ? caption.textContent.trim() : "");
+    const chart = window.echarts.init(canvas, null, { renderer: "canvas" });
+    chart.setOption(options(data));
+    const links = data.series.map((series) => series.links);
+    if (links.some(Boolean)) {
+      chart.on("click", (event) => {
+        const at = data.series.findIndex((series) => series.name === event.seriesName);
+        const address = at >= 0 && links[at] && links[at][event.dataIndex];
+        if (address) location.assign(address);
+      });
+    }
+    new ResizeObserver(() => chart.resize()).observe(canvas);
+    drawn.set(figure, { chart, data });
+  }
+
+  // --- Heat map: a real table, so that it is read, tapped and printed like one -----------------
+
+  function shade(value, largest) {
+    return largest > 0 ? Math.min(9, Math.floor((value / largest) * 9.999)) : 0;
+  }
+
+  function drawHeat(figure, data) {
+    const show = formatter(data, 0);
+    const rows = data.series.map((series) => series.values.map(number));
+    // Column 0 of a cohort matrix is always 100 %: it would wash out all others.
+    const first = data.unit === "percent" && rows.every((row) => row[0] === null || row[0] === 1) ? 1 : 0;
+    const largest = Math.max(0, ...rows.flatMap((row) => row.slice(first)).filter((v) => v !== null));
+    const hasSize = data.series.some((series) => series.size !== undefined);
+    const table = element("table", "heat tabular");
+    const head = table.createTHead().insertRow();
+    const heading = (text, scope) => {
+      const cell = element("th", "", text);
+      cell.scope = scope;
+      return cell;
+    };
+    head.append(heading(data.corner || "", "col"));
+    if (hasSize) head.append(heading(data.size_label || "", "col"));
+    data.labels.forEach((label) => head.append(heading(label, "col")));
+    const body = table.createTBody();
+    data.series.forEach((series, at) => {
+      const row = body.insertRow();
+      row.append(heading(series.name, "row"));
+      if (hasSize) row.append(element("td", "heat-size", formatter({ unit: "count" })(number(series.size))));
+      data.labels.forEach((label, i) => {
+        const value = rows[at][i];
+        const cell = row.insertCell();
+        if (value === undefined) return;
+        if (value === null) {
+          cell.className = "heat-open";
+          return;
+        }
+        cell.className = `heat-${shade(Math.min(value, largest || value), largest || value)}`;
+        const address = series.links && series.links[i];
+        if (address) {
+          const link = element("a", "", show(value));
+          link.href = address;
+          link.title = `${series.name}, ${label}: ${show(value)}`;
+          cell.append(link);
+        } else {
+          cell.textContent = show(value);
+        }
+      });
+    });
+    const box = place(figure, "heat-scroll");
+    box.tabIndex = 0; // wider than the screen it must scroll by keyboard too
+    box.setAttribute("role", "group");
+    const caption = figure.querySelector("figcaption");
+    if (caption) box.setAttribute("aria-label", caption.textContent.trim());
+    box.replaceChildren(table);
+  }
+
+  // --- When and where -------------------------------------------------------------------------
+
+  function place(figure, className) {
+    let box = figure.querySelector(`.${className}`);
+    if (!box) {
+      box = element("div", className);
+      const caption = figure.querySelector("figcaption");
+      if (caption) caption.after(box);
+      else figure.prepend(box);
+    }
+    figure.querySelector(".chart-waiting")?.remove();
+    return box;
+  }
+
+  let engine; // one promise: the engine is loaded once, and only when a figure needs it
+  function loadEngine() {
+    engine ??= new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.src = document.body.dataset.chartsEngine;
+      script.onload = resolve;
+      script.onerror = reject;
+      document.head.append(script);
+    });
+    return engine;
+  }
+
+  async function draw(figure) {
+    const source = document.getElementById(figure.dataset.chart);
+    if (!source) return;
+    const data = JSON.parse(source.textContent);
+    if (data.type === "heat") {
+      drawHeat(figure, data);
+      return;
+    }
+    try {
+      await loadEngine();
+      drawWithEngine(figure, data);
+    } catch (error) {
+      // The table says the same: open it instead of leaving a hole.
+      figure.querySelector("details")?.setAttribute("open", "");
+      figure.querySelector(".chart-waiting")?.remove();
+      console.error(error);
+    }
+  }
+
+  const watcher = new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries.filter((one) => one.isIntersecting)) {
+        watcher.unobserve(entry.target);
+        draw(entry.target);
+      }
+    },
+    { rootMargin: "200px" },
+  );
+
+  function scan(within) {
+    within.querySelectorAll("figure.chart[data-chart]:not([data-seen])").forEach((figure) => {
+      figure.dataset.seen = "";
+      watcher.observe(figure);
+    });
+  }
+
+  scan(document);
+  document.addEventListener("htmx:afterSettle", (event) => scan(event.target));
+  document.addEventListener("keepwell:theme", () => {
+    for (const [figure, { chart, data }] of drawn) {
+      if (figure.isConnected) {
+        chart.setOption(options(data), true);
+      } else {
+        chart.dispose();
+        drawn.delete(figure);
+      }
+    }
+  });
+})();
