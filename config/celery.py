@@ -1,11 +1,43 @@
-"""The Celery app. The database is the queue; Celery only wakes the sweepers."""
+"""The Celery app. The database is the queue; Celery only wakes the sweepers.
+
+Beat sends one task per registered sweeper every few seconds. A tick that nobody took expires
+before the next ones pile up, so a long outage of the broker or the workers costs nothing.
+"""
+
+from __future__ import annotations
 
 import os
+from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
+from django_structlog.celery.steps import DjangoStructLogInitStep
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("keepwell")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks()
+app.steps["worker"].add(DjangoStructLogInitStep)
+app.autodiscover_tasks(["config"])
+
+
+@signals.setup_logging.connect
+def keep_our_logging(**_kwargs: Any) -> None:
+    """Celery leaves logging alone when somebody listens here; Django has set it up."""
+
+
+def beat_schedule() -> dict[str, dict[str, Any]]:
+    """Return one entry per registered sweeper.
+
+    A tick nobody took expires after two of its own periods (at least five seconds).
+    """
+    from common.sweeping import sweepers
+
+    return {
+        name: {
+            "task": "config.tasks.sweep",
+            "schedule": sweeper.every,
+            "kwargs": {"name": name},
+            "options": {"expires": max(5.0, 2 * sweeper.every)},
+        }
+        for name, sweeper in sorted(sweepers.items())
+    }

@@ -37,6 +37,8 @@ class Environment:
     timezone: str
     currency: str
     sentry_dsn: str
+    is_demo: bool
+    readable_logs: bool
 
 
 def read_environment(values: dict[str, str] | None = None) -> Environment:
@@ -53,7 +55,7 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
     base_url = _base_url(env)
     return Environment(
         data_dir=data_dir,
-        debug=_read(env, "DEBUG", lambda: _boolean(env.str("DEBUG", "false"))),
+        debug=_boolean(env, "DEBUG"),
         secret_key=_secret_key(env, data_dir),
         database=_database(env, data_dir),
         redis_url=_redis_url(env),
@@ -65,6 +67,8 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         timezone=_timezone(env),
         currency=_currency(env),
         sentry_dsn=env.str("SENTRY_DSN", ""),
+        is_demo=_boolean(env, "KEEPWELL_DEMO"),
+        readable_logs=_boolean(env, "KEEPWELL_READABLE_LOGS"),
     )
 
 
@@ -79,11 +83,12 @@ def _read(env: environ.Env, name: str, read: Any) -> Any:
         ) from error
 
 
-def _boolean(text: str) -> bool:
+def _boolean(env: environ.Env, name: str) -> bool:
+    text = env.str(name, "")
     values = {"true": True, "1": True, "yes": True, "on": True}
     values |= {"false": False, "0": False, "no": False, "off": False, "": False}
     if text.strip().lower() not in values:
-        raise ImproperlyConfigured(f"DEBUG={text!r} is neither true nor false.")
+        raise ImproperlyConfigured(f"{name}={text!r} is neither true nor false.")
     return values[text.strip().lower()]
 
 

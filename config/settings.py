@@ -1,9 +1,12 @@
 """Django settings. Whatever differs between installations comes typed from the environment."""
 
+import logging
+
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from config.environment import BASE_DIR, read_environment
+from config.logs import logging_config
 
 ENV = read_environment()
 
@@ -16,6 +19,7 @@ CSRF_TRUSTED_ORIGINS = [BASE_URL]
 KEEPWELL_DATA_DIR = ENV.data_dir
 KEEPWELL_TIMEZONE = ENV.timezone
 KEEPWELL_CURRENCY = ENV.currency
+IS_DEMO = ENV.is_demo
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -34,7 +38,6 @@ KEEPWELL_APPS = [
 ]
 
 INSTALLED_APPS = [
-    "config.apps.ConfigConfig",
     *KEEPWELL_APPS,
     "django.contrib.admin",
     "django.contrib.auth",
@@ -58,6 +61,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "rest_framework",
+    "config.apps.ConfigConfig",  # last: its ready() reads what the others registered
 ]
 
 MIDDLEWARE = [
@@ -118,6 +122,7 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = KEEPWELL_TIMEZONE
 USE_THOUSAND_SEPARATOR = True
+FORMAT_MODULE_PATH = ["config.formats"]
 
 # --- Static files -----------------------------------------------------------------------------
 STATIC_URL = "/static/"
@@ -229,8 +234,12 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "keepwell"
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {}  # filled from common.sweeping in ready()
-SWEEP_SECONDS = 2
+CELERY_BEAT_SCHEDULE_FILENAME = str(KEEPWELL_DATA_DIR / "beat-schedule")  # entries: config.apps
+CELERY_WORKER_CONCURRENCY = 2
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 1_000_000  # KB; a process that grew is replaced after its task
+# A sweep goes on when the broker is lost: cut off while it talks to a mail server it would leave
+# messages nobody knows the fate of. The tick is delivered again, which does nothing twice.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 
 # --- Look -------------------------------------------------------------------------------------
 CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
@@ -238,6 +247,13 @@ CRISPY_TEMPLATE_PACK = "bootstrap5"
 CRISPY_FAIL_SILENTLY = False
 
 # --- Logs -------------------------------------------------------------------------------------
+LOGGING = logging_config(readable=ENV.readable_logs)
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # an IP address is personal data
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = DJANGO_STRUCTLOG_STATUS_2XX_LOG_LEVEL = logging.DEBUG
+DJANGO_STRUCTLOG_CELERY_TASK_START_LOG_LEVEL = logging.DEBUG  # ticks every other second
+DJANGO_STRUCTLOG_CELERY_TASK_SUCCESS_LOG_LEVEL = logging.DEBUG
+DJANGO_STRUCTLOG_CELERY_TASK_RETRY_LOG_LEVEL = logging.DEBUG  # expired ticks
+
 SILENCED_SYSTEM_CHECKS: list[str] = []
 SITE_TAGLINE = _("Know who stays, why others leave, and what to do about it.")

@@ -1,0 +1,1 @@
+"""Short, unambiguous dates and grouped numbers, per language."""

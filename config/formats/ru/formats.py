@@ -1,0 +1,9 @@
+"""Russian."""
+
+DATE_FORMAT = "j E Y г."
+SHORT_DATE_FORMAT = "j b Y"
+MONTH_DAY_FORMAT = "j b"
+YEAR_MONTH_FORMAT = "F Y"
+TIME_FORMAT = "H:i"
+DATETIME_FORMAT = "j E Y г., H:i"
+SHORT_DATETIME_FORMAT = "j b Y, H:i"
