@@ -1,6 +1,12 @@
 """Writes of the crm app; each is keyword-only and atomic."""
 
-from crm.services.catalogue import record_location, record_product
+from crm.services.catalogue import (
+    CodeTaken,
+    record_location,
+    record_product,
+    update_location,
+    update_product,
+)
 from crm.services.consent import record_consent
 from crm.services.customers import ExternalIdTaken, record_customer, update_customer
 from crm.services.orders import (
@@ -13,6 +19,7 @@ from crm.services.orders import (
 )
 
 __all__ = [
+    "CodeTaken",
     "EmptyOrder",
     "ExternalIdTaken",
     "NewLine",
@@ -25,4 +32,6 @@ __all__ = [
     "record_order",
     "record_product",
     "update_customer",
+    "update_location",
+    "update_product",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -13,6 +14,18 @@ from common.errors import Conflict
 from common.services import record_event
 from common.validators import clean_line, parse_currency, parse_timezone
 from crm.models import Location, Product
+
+PRODUCT_FIELDS = {
+    "sku",
+    "name",
+    "category",
+    "kind",
+    "price",
+    "cost",
+    "currency",
+    "special_offer_id",
+    "consumption_days",
+}
 
 
 class CodeTaken(Conflict):
@@ -48,6 +61,27 @@ def record_location(
         occurred_at=happened_at,
         actor=actor,
     )
+    return location
+
+
+@transaction.atomic
+def update_location(
+    *, location_id: int, happened_at: datetime, actor: str, name: str, timezone: str = ""
+) -> Location:
+    """Change a shop's name or timezone and return it; its code stays. Unchanged, unrecorded."""
+    location = Location.objects.select_for_update().get(pk=location_id)
+    before = (location.name, location.timezone)
+    location.name = clean_line(name or location.code)
+    location.timezone = parse_timezone(timezone) if timezone else ""
+    if before != (location.name, location.timezone):
+        location.save(update_fields=["name", "timezone"])
+        record_event(
+            kind="location.changed",
+            subject_kind="location",
+            subject_ref=location.code,
+            occurred_at=happened_at,
+            actor=actor,
+        )
     return location
 
 
@@ -93,5 +127,39 @@ def record_product(
         subject_ref=product.ref,
         occurred_at=happened_at,
         actor=actor,
+    )
+    return product
+
+
+@transaction.atomic
+def update_product(
+    *, product_id: int, happened_at: datetime, actor: str, **changes: Any
+) -> Product:
+    """Change a product's fields (``PRODUCT_FIELDS``) and return it; past orders keep theirs.
+
+    Nothing changed, nothing recorded. Unknown names raise TypeError.
+
+    :raises CodeTaken: another product has the SKU; nothing is written.
+    :raises ValidationError: a value can't be used; nothing is written.
+    """
+    if unknown := changes.keys() - PRODUCT_FIELDS:
+        raise TypeError(f"not fields of a product: {sorted(unknown)}")
+    product = Product.objects.select_for_update().get(pk=product_id)
+    changed = [name for name, value in changes.items() if getattr(product, name) != value]
+    if not changed:
+        return product
+    for name in changed:
+        setattr(product, name, changes[name])
+    if Product.objects.filter(sku=product.sku).exclude(pk=product.pk).exists():
+        raise CodeTaken(fields={"sku": [str(CodeTaken.message)]})
+    product.full_clean(validate_unique=False)
+    product.save(update_fields=changed)
+    record_event(
+        kind="product.changed",
+        subject_kind="product",
+        subject_ref=product.ref,
+        occurred_at=happened_at,
+        actor=actor,
+        codes={"fields": sorted(changed)},
     )
     return product

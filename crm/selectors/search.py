@@ -1,0 +1,62 @@
+"""The search box: ids, addresses, numbers and cards by their beginning, names by any part."""
+
+from __future__ import annotations
+
+import re
+
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
+
+from common.validators import clean_line
+from crm.models import Customer, SearchTerm
+
+LIMIT = 50
+SHORTEST_PART = 3  # a name is searched inside from this length on, by its beginning below
+CONTACT_KINDS = ("email", "phone")
+
+
+def search_customers(
+    text: str, *, within: QuerySet[Customer] | None = None, may_see_contacts: bool = True
+) -> list[Customer]:
+    """Return at most 50 customers, best matches first; at most four queries.
+
+    within: only customers of this queryset.
+    may_see_contacts: False leaves addresses and numbers out of the search, so that nobody can
+        guess hidden ones letter by letter.
+    """
+    try:
+        wanted = clean_line(text, max_length=254).casefold()
+    except ValidationError:
+        return []
+    if not wanted:
+        return []
+    customers = Customer.objects.all() if within is None else within
+    customers = customers.filter(erased_at__isnull=True)
+    terms = (
+        SearchTerm.objects.filter(customer__in=customers)
+        if within is not None
+        else (SearchTerm.objects.filter(customer__erased_at__isnull=True))
+    )
+    if not may_see_contacts:
+        terms = terms.exclude(kind__in=CONTACT_KINDS)
+    found = list(customers.filter(ref=wanted).values_list("pk", flat=True))
+    found += _ids(terms.filter(_begins_with(wanted)), LIMIT)
+    if len(found) < LIMIT and len(wanted) >= SHORTEST_PART:
+        found += _ids(terms.filter(kind="name", term__contains=wanted), LIMIT)
+    best_first = list(dict.fromkeys(found))[:LIMIT]
+    by_id = customers.select_related("location").in_bulk(best_first)
+    return [by_id[customer_id] for customer_id in best_first]
+
+
+def _begins_with(wanted: str) -> Q:
+    condition = Q(term__startswith=wanted)
+    digits = re.sub(r"[\s().\-/+]", "", wanted)
+    if digits.isdecimal() and digits.isascii() and len(digits) >= SHORTEST_PART:
+        condition |= Q(kind="phone", term__startswith=digits)
+        if digits.startswith("8") and not wanted.startswith("+"):
+            condition |= Q(kind="phone", term__startswith=f"7{digits[1:]}")  # Russian trunk 8
+    return condition
+
+
+def _ids(terms: QuerySet[SearchTerm], limit: int) -> list[int]:
+    return list(terms.order_by("term", "customer_id").values_list("customer_id", flat=True)[:limit])
