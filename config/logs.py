@@ -15,7 +15,42 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 MASK = "[removed]"
-PERSONAL_KEYS = {"address", "answer", "author", "birth_date", "body", "comment", "content", "data", "description", "email", "first_name", "form", "from_email", "full_name", "last_name", "message_body", "name", "note", "password", "phone", "post", "query", "recipient", "recipients", "reply", "subject", "text", "to", "to_email", "token", "user_name", "username", "value"}
+PERSONAL_KEYS = frozenset(
+    {
+        "address",
+        "answer",
+        "author",
+        "birth_date",
+        "body",
+        "comment",
+        "content",
+        "data",
+        "description",
+        "email",
+        "first_name",
+        "form",
+        "from_email",
+        "full_name",
+        "last_name",
+        "message_body",
+        "name",
+        "note",
+        "password",
+        "phone",
+        "post",
+        "query",
+        "recipient",
+        "recipients",
+        "reply",
+        "subject",
+        "text",
+        "to",
+        "to_email",
+        "token",
+        "user_name",
+        "username",
+        "value",
+    }
 )
 # A field called "name" is a person's; in these places it is a program's.
 HARMLESS_KEYS = frozenset(
