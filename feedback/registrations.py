@@ -2,6 +2,92 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import STAFF_ROLES
+from accounts.permissions import WRITERS
+from common import registry
+
 
 def register() -> None:
-    """Called once, when the apps are ready."""
+    """Add menu entries, panels, home card, event renderers and personal data."""
+    registry.menu_entries += [
+        registry.MenuEntry(
+            _("Complaints"), "feedback:complaint_list", "alert-triangle", STAFF_ROLES, 40
+        ),
+        registry.MenuEntry(_("Surveys"), "feedback:survey_list", "message-star", STAFF_ROLES, 41),
+    ]
+    registry.customer_panels.append(
+        registry.Panel("feedback", "feedback/parts/customer_panel.html", _customer_panel, 30)
+    )
+    registry.portal_panels.append(
+        registry.Panel("feedback", "feedback/parts/portal_panel.html", _portal_panel, 90)
+    )
+    registry.home_cards.append(
+        registry.HomeCard(
+            "complaints", "feedback/parts/home_card.html", _home_card, frozenset(WRITERS), 10
+        )
+    )
+    _register_events()
+    _register_personal_data()
+
+
+def _customer_panel(customer_id: int, request: HttpRequest) -> dict[str, Any]:
+    from feedback import selectors
+
+    return {
+        "complaints": selectors.open_complaints_of(customer_id),
+        "responses": selectors.latest_responses_of(customer_id),
+    }
+
+
+def _portal_panel(customer_id: int, request: HttpRequest) -> dict[str, Any]:
+    from feedback import selectors
+
+    return {"complaints": selectors.open_complaints_of(customer_id)}
+
+
+def _home_card(request: HttpRequest) -> dict[str, Any]:
+    from feedback import selectors
+
+    waiting = selectors.list_complaints(state="received").order_by("opened_at")[:5]
+    return {"count": selectors.count_open_complaints(), "complaints": waiting}
+
+
+def _register_events() -> None:
+    def number(codes: dict[str, Any]) -> str:
+        return str(codes.get("number", ""))
+
+    def score(codes: dict[str, Any]) -> str:
+        return f"{codes.get('score', '')} / 10"
+
+    registry.register_event("complaint.received", _("Complaint received"), "alert-triangle", number)
+    registry.register_event("complaint.resolved", _("Complaint resolved"), "circle-check", number)
+    registry.register_event("complaint.closed", _("Complaint closed"), "circle-check", number)
+    registry.register_event("survey.answered", _("Answered a survey"), "message-star", score)
+    registry.register_event("survey.voided", _("Answer taken out of the figures"), "message-off")
+
+
+def _register_personal_data() -> None:
+    from feedback import privacy
+
+    counted = "Scores and codes without words; they keep past figures unchanged after erasure."
+    registry.register_personal_data(
+        registry.PersonalData(
+            "feedback.ComplaintText",
+            export=privacy.export_complaints,
+            erase=privacy.erase_complaint_texts,
+        )
+    )
+    registry.register_personal_data(
+        registry.PersonalData(
+            "feedback.ResponseComment",
+            export=privacy.export_responses,
+            erase=privacy.erase_response_comments,
+        )
+    )
+    for model in ("Complaint", "ComplaintEvent", "Response", "ResponseVoid", "Invitation"):
+        registry.register_personal_data(registry.PersonalData(f"feedback.{model}", reason=counted))

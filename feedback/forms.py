@@ -1,0 +1,113 @@
+"""Forms of the feedback app."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from common.forms import EmailField, LineField, TextField
+from crm.models import Location, Product
+from crm.selectors import get_customer
+from feedback.models import Complaint
+from feedback.services.complaints import MAX_DESCRIPTION
+from feedback.services.surveys import MAX_COMMENT
+
+CATEGORIES = [("", _("Choose…")), *Complaint.Category.choices]
+
+
+class SurveyForm(forms.Form):
+    """The answer to a would-recommend survey. The score is chosen from 0 to 10."""
+
+    score = forms.TypedChoiceField(
+        choices=[(number, str(number)) for number in range(11)],
+        coerce=int,
+        error_messages={
+            "required": _("Choose a number from 0 to 10."),
+            "invalid_choice": _("Choose a number from 0 to 10."),
+        },
+    )
+    comment = TextField(required=False, max_length=MAX_COMMENT)
+
+
+class ComplaintForm(forms.Form):
+    """A complaint logged by staff."""
+
+    customer = LineField(
+        label=_("Customer"),
+        required=False,
+        help_text=_("Reference or external id; may stay empty."),
+    )
+    text = TextField(
+        label=_("What happened?"),
+        max_length=MAX_DESCRIPTION,
+        widget=forms.Textarea(attrs={"rows": 5, "autofocus": True}),
+    )
+    category = forms.ChoiceField(label=_("About"), choices=CATEGORIES, required=False)
+    severity = forms.ChoiceField(
+        label=_("Severity"), choices=Complaint.Severity, initial=Complaint.Severity.NORMAL
+    )
+    product = LineField(label=_("Product (SKU)"), required=False, max_length=64)
+    location = forms.ModelChoiceField(
+        label=_("Shop"), queryset=Location.objects.order_by("name"), required=False
+    )
+
+    def clean_customer(self) -> Any:
+        """Return the customer meant, or None."""
+        from common.errors import NotFound
+
+        ref = self.cleaned_data["customer"]
+        if not ref:
+            return None
+        try:
+            return get_customer(ref)
+        except NotFound as error:
+            raise forms.ValidationError(_("Nobody has this reference or external id.")) from error
+
+    def clean_product(self) -> Product | None:
+        """Return the product meant, or None."""
+        sku = self.cleaned_data["product"]
+        if not sku:
+            return None
+        product = Product.objects.filter(sku=sku).first()
+        if product is None:
+            raise forms.ValidationError(_("There is no product with this SKU."))
+        return product
+
+
+class PublicComplaintForm(forms.Form):
+    """A complaint in a customer's own words. ``website`` is a trap for programs."""
+
+    text = TextField(
+        label=_("What happened?"),
+        max_length=MAX_DESCRIPTION,
+        widget=forms.Textarea(attrs={"rows": 6}),
+    )
+    category = forms.ChoiceField(label=_("What is it about?"), choices=CATEGORIES, required=False)
+    name = LineField(label=_("Your name"), required=False)
+    email = EmailField(
+        label=_("Your email"), required=False, help_text=_("So that we can answer you.")
+    )
+    website = forms.CharField(
+        required=False,
+        label="",
+        widget=forms.TextInput(
+            attrs={"tabindex": "-1", "autocomplete": "off", "class": "visually-hidden"}
+        ),
+    )
+
+    def __init__(self, *args: Any, is_known: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if is_known:
+            del self.fields["name"], self.fields["email"]
+
+
+class ResolveForm(forms.Form):
+    """What was done for the customer."""
+
+    resolution = TextField(
+        label=_("What was done?"),
+        max_length=MAX_DESCRIPTION,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
