@@ -1,0 +1,201 @@
+"""What templates show with: ``{% load keepwell %}``.
+
+========================================  =======================================================
+``{% icon "users" %}``                    a Tabler icon; give ``label="…"`` if it stands alone
+``{{ amount|money:order.currency }}``     ``$1,234.50``; without a code, the organisation's
+``{{ 1250|points }}``                     ``1,250 points`` (the bare number: ``|number``)
+``{{ 0.0714|percent }}``                  ``7.1 %`` from a ratio; ``|percent:0`` for no decimals
+``{{ 1234.5|number }}``                   grouped for the language; ``|number:2`` rounds
+``{{ opened_at|local }}``                 ``<time>`` short date and time; ``|local:"date"`` no time
+``{% chart data "some-id" caption=… %}``  a figure drawn by static/js/charts.js, with its table
+``{% band value low high … %}``           the interval of a figure as a thin bar
+``{% asset "css/keepwell.css" %}``        address of a static file that changes with its content
+========================================  =======================================================
+
+``money``, ``points``, ``percent``, ``number`` and ``local`` also work as tags:
+``{% money amount currency %}``. No value reads as a dash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.template.base import Parser, Token
+from django.template.context import Context
+from django.template.loader_tags import BLOCK_CONTEXT_KEY
+from django.templatetags.static import static
+from django.utils.html import format_html, strip_tags
+from django.utils.safestring import SafeString, mark_safe
+
+from common import display
+
+register = template.Library()
+
+
+# --- Files and icons ----------------------------------------------------------------------------
+@register.simple_tag
+def asset(path: str) -> str:
+    """Address of a static file; unless its name carries a hash, a query that changes with it."""
+    address = static(path)
+    if address.endswith(path):
+        address += f"?v={_version(path)}" if settings.DEBUG else f"?v={_cached_version(path)}"
+    return address
+
+
+def _version(path: str) -> str:
+    from pathlib import Path
+
+    found = finders.find(path)
+    return f"{Path(found).stat().st_mtime_ns // 1_000_000:x}" if isinstance(found, str) else "0"
+
+
+_cached_version = lru_cache(maxsize=64)(_version)
+
+
+@register.simple_tag
+def icon(name: str, css: str = "", label: str = "") -> SafeString:
+    """Draw a Tabler icon of the sprite. css: more classes. label: what it says to screen readers."""
+    says = (
+        format_html('role="img" aria-label="{}"', label)
+        if label
+        else mark_safe('aria-hidden="true"')  # noqa: S308  a constant
+    )
+    return format_html(
+        '<svg class="icon {}" {}><use href="{}#{}"></use></svg>',
+        css,
+        says,
+        asset("vendor/icons.svg"),
+        name,
+    )
+
+
+# --- Values -------------------------------------------------------------------------------------
+@register.filter(name="money")
+def money_filter(amount: Decimal | None, currency: str = "") -> str:
+    """Amount and currency; the organisation's currency when none is given."""
+    return display.format_money(amount, currency or settings.KEEPWELL_CURRENCY)
+
+
+@register.filter(name="points")
+def points_filter(points: int | None) -> str:
+    """Whole points with their word."""
+    return display.format_points(points)
+
+
+@register.filter(name="number")
+def number_filter(value: display.Number, places: int | None = None) -> str:
+    """A number grouped for the language."""
+    return display.format_number(value, places)
+
+
+@register.filter(name="percent")
+def percent_filter(ratio: display.Number, places: int = 1) -> str:
+    """A ratio as per cent."""
+    return display.format_percent(ratio, places)
+
+
+@register.filter(name="local")
+def local_filter(moment: datetime | date | None, style: str = "") -> str:
+    """An instant in the organisation's time, or a date, inside ``<time>``."""
+    if moment is None:
+        return display.NO_DATA
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        display.machine_time(moment),
+        display.format_full(moment),
+        display.format_local(moment, time=style != "date"),
+    )
+
+
+for _name, _filter in {
+    "money": money_filter,
+    "points": points_filter,
+    "number": number_filter,
+    "percent": percent_filter,
+    "local": local_filter,
+}.items():
+    register.simple_tag(_filter, name=_name)
+
+
+# --- Figures ------------------------------------------------------------------------------------
+@register.inclusion_tag("parts/chart.html")
+def chart(data: dict[str, Any], chart_id: str, caption: str = "", tall: bool = False) -> dict[str, Any]:
+    """Draw a chart; the shape of ``data`` stands at the top of static/js/charts.js."""
+    show = {
+        "percent": display.format_percent,
+        "money": lambda value: display.format_money(value, data.get("currency") or ""),
+    }.get(data.get("unit", ""), display.format_number)
+    table = [
+        {"label": label, "cells": list(_cells(data["series"], index, show))}
+        for index, label in enumerate(data["labels"])
+    ]
+    return {
+        "data": data,
+        "chart_id": chart_id,
+        "caption": caption,
+        "tall": tall,
+        "is_heat": data["type"] == "heat",
+        "rows": table,
+    }
+
+
+def _cells(series: list[dict[str, Any]], index: int, show: Any) -> Iterator[dict[str, str]]:
+    for one in series:
+        yield {
+            "value": show(one["values"][index]),
+            "low": show(one["low"][index]) if one.get("low") else "",
+            "high": show(one["high"][index]) if one.get("high") else "",
+        }
+
+
+@register.inclusion_tag("parts/band.html")
+def band(
+    value: display.Number,
+    low: display.Number,
+    high: display.Number,
+    limit: display.Number = None,
+    smallest: display.Number = 0,
+    largest: display.Number = 1,
+) -> dict[str, Any]:
+    """Draw where a figure lies and how sure that is, on a scale from smallest to largest."""
+    start, end = float(smallest or 0), float(1 if largest is None else largest)
+
+    def place(number: display.Number) -> float | None:
+        if number is None or number == "" or end <= start:
+            return None
+        return round(min(1.0, max(0.0, (float(number) - start) / (end - start))) * 100, 2)
+
+    left, right = place(low), place(high)
+    return {
+        "value": place(value),
+        "low": left,
+        "width": max(right - left, 0.5) if left is not None and right is not None else None,
+        "limit": place(limit),
+    }
+
+
+# --- Layout -------------------------------------------------------------------------------------
+class RepeatBlock(template.Node):
+    """Renders a block a second time, as plain text."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def render(self, context: Context) -> str:
+        """The block's text without tags, on one line."""
+        blocks = context.render_context.get(BLOCK_CONTEXT_KEY)
+        block = blocks.get_block(self.name) if blocks else None
+        return " ".join(strip_tags(block.render(context)).split()) if block else ""
+
+
+@register.tag
+def repeat_block(parser: Parser, token: Token) -> RepeatBlock:
+    """``{% repeat_block title %}``: the text of a block, for instance in the window's title."""
+    return RepeatBlock(token.split_contents()[1])
