@@ -1,6 +1,7 @@
 """Django settings. Whatever differs between installations comes typed from the environment."""
 
 import logging
+from datetime import timedelta
 
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
@@ -47,6 +48,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "django.forms",
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -75,6 +77,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.middleware.UserLanguageMiddleware",
+    "accounts.middleware.SecondFactorMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -110,7 +114,10 @@ CACHES = {
         # Throttles must hold across web processes, and web requests never touch the broker.
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "common_cache",
-    }
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    },
+    # Per process, for what need not be exact: limits on the API's callers.
+    "memory": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
@@ -138,7 +145,7 @@ MEDIA_URL = "/media/"
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
+    "accounts.backends.PasswordBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -151,11 +158,46 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
+REQUIRE_STAFF_TOTP = ENV.require_totp
+# How many proxies of one's own stand in front; the client's address is taken from before them.
+TRUSTED_PROXIES = ALLAUTH_TRUSTED_PROXY_COUNT = ENV.proxies
+SIGN_IN_MAIL_IN_BACKGROUND = True  # the time of an answer must not tell whether a mail was sent
+ACCOUNT_ADAPTER = "accounts.adapters.SignInAdapter"
+ACCOUNT_FORMS = {
+    "request_login_code": "accounts.forms.CodeRequestForm",
+    "reset_password": "accounts.forms.PasswordResetForm",
+}
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # nobody can make us write to strangers
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_LOGIN_BY_CODE_FORMAT = {"numeric": True, "length": 6, "dashed": False}
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 600
+ACCOUNT_LOGIN_BY_CODE_MAX_ATTEMPTS = 3
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+# Per account ("key") and per address of the client ("ip").
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "20/m/ip,5/5m/key",
+    "request_login_code": "20/m/ip,3/m/key,10/h/key",
+    "reset_password": "20/m/ip,3/m/key,10/h/key",
+}
+MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = SITE_NAME
+MFA_TOTP_TOLERANCE = 1
+# Ten wrong passwords for one account from one address close that pair for an hour.
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(hours=1)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_CALLABLE = "accounts.views.locked_out"
+AXES_USERNAME_CALLABLE = "accounts.backends.sign_in_name"
+AXES_CLIENT_IP_CALLABLE = "common.requests.client_ip"
+AXES_RESET_ON_SUCCESS = True
+AXES_DISABLE_ACCESS_LOG = True
 
 # --- Safety -----------------------------------------------------------------------------------
 CONTENT_SECURITY_POLICY = {
@@ -197,6 +239,8 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "common.problems.problem_response",
+    "DEFAULT_THROTTLE_CLASSES": ["common.throttling.CallerThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"caller": "1200/min", "public": "120/min"},
     "COERCE_DECIMAL_TO_STRING": True,
     "UNICODE_JSON": True,
 }
@@ -215,6 +259,9 @@ vars().update(ENV.email)  # EMAIL_BACKEND, EMAIL_HOST, …: django-environ's own
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = ENV.default_from_email
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+# For offers and surveys only; replies and service messages pass at any time.
+MAILING_QUIET_HOURS = (21, 9)  # local hours from, until; in between such mail waits
+MAILING_CAP_MESSAGES, MAILING_CAP_DAYS = 2, 7  # at most so many per customer in so many days
 
 # --- Background work (why each value: docs/adr/0003) ------------------------------------------
 CELERY_BROKER_URL = ENV.redis_url
