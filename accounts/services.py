@@ -6,12 +6,13 @@ import hashlib
 import secrets
 from datetime import datetime
 
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ApiKey, Role, User
-from common.errors import Conflict
+from common.errors import Conflict, InvalidInput
 from common.validators import clean_email, clean_line
 
 KEY_PREFIX = "kw_"
@@ -46,6 +47,16 @@ def create_user(*, email: str, role: Role, name: str = "", password: str | None 
     return User.objects.create_user(
         email, password, role=role, name=clean_line(name) if name else ""
     )
+
+
+def change_language(*, user_id: int, language: str) -> None:
+    """Remember the language a user wants; a code of ``settings.LANGUAGES`` or empty.
+
+    :raises InvalidInput: no such language.
+    """
+    if language and language not in dict(settings.LANGUAGES):
+        raise InvalidInput(fields={"language": [str(_("This language is not available."))]})
+    User.objects.filter(pk=user_id).update(language=language)
 
 
 @transaction.atomic

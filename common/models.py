@@ -74,3 +74,20 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} at {self.beat_at:%H:%M:%S}"
+
+
+class CacheRow(models.Model):
+    """The table of Django's database cache (see ``settings.CACHES``), made by our migrations.
+
+    Django's cache reads and writes it; nothing else does.
+    """
+
+    cache_key = models.CharField(max_length=255, primary_key=True)
+    value = models.TextField()
+    expires = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "common_cache"
+
+    def __str__(self) -> str:
+        return self.cache_key

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any
+
+from django.conf import settings
 
 from common.services import SYSTEM
 
@@ -21,4 +24,23 @@ def actor_of(request: Any) -> str:
     return "public"
 
 
-__all__ = ["SYSTEM", "actor_of"]
+def client_ip(request: Any) -> str:
+    """Return the address of the client, as IPv4 or IPv6 text, for counting and never for trust.
+
+    With ``settings.TRUSTED_PROXIES`` = n the n-th last entry of ``X-Forwarded-For`` is the
+    client's: what stands before it is whatever the client claims. A local socket has no address
+    and counts as this machine.
+    """
+    candidates = [request.META.get("REMOTE_ADDR", "")]
+    if settings.TRUSTED_PROXIES:
+        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        candidates.insert(0, forwarded[-min(settings.TRUSTED_PROXIES, len(forwarded))])
+    for candidate in candidates:
+        try:
+            return str(ip_address(candidate.strip()))
+        except ValueError:
+            continue
+    return "127.0.0.1"
+
+
+__all__ = ["SYSTEM", "actor_of", "client_ip"]

@@ -39,6 +39,8 @@ class Environment:
     sentry_dsn: str
     is_demo: bool
     readable_logs: bool
+    require_totp: bool
+    proxies: int
 
 
 def read_environment(values: dict[str, str] | None = None) -> Environment:
@@ -51,11 +53,12 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
     env = environ.Env()
     if values is not None:
         env.ENVIRON = values
+    debug, is_demo = _boolean(env, "DEBUG"), _boolean(env, "KEEPWELL_DEMO")
     data_dir = Path(env.str("KEEPWELL_DATA_DIR", str(BASE_DIR / "data"))).expanduser().absolute()
     base_url = _base_url(env)
     return Environment(
         data_dir=data_dir,
-        debug=_boolean(env, "DEBUG"),
+        debug=debug,
         secret_key=_secret_key(env, data_dir),
         database=_database(env, data_dir),
         redis_url=_redis_url(env),
@@ -67,8 +70,12 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         timezone=_timezone(env),
         currency=_currency(env),
         sentry_dsn=env.str("SENTRY_DSN", ""),
-        is_demo=_boolean(env, "KEEPWELL_DEMO"),
+        is_demo=is_demo,
         readable_logs=_boolean(env, "KEEPWELL_READABLE_LOGS"),
+        require_totp=_boolean(
+            env, "KEEPWELL_REQUIRE_TOTP", "false" if debug or is_demo else "true"
+        ),
+        proxies=_proxies(env),
     )
 
 
@@ -83,8 +90,8 @@ def _read(env: environ.Env, name: str, read: Any) -> Any:
         ) from error
 
 
-def _boolean(env: environ.Env, name: str) -> bool:
-    text = env.str(name, "")
+def _boolean(env: environ.Env, name: str, default: str = "") -> bool:
+    text = env.str(name, default)
     values = {"true": True, "1": True, "yes": True, "on": True}
     values |= {"false": False, "0": False, "no": False, "off": False, "": False}
     if text.strip().lower() not in values:
@@ -158,6 +165,15 @@ def _base_url(env: environ.Env) -> str:
     if not re.fullmatch(r"https?://[^\s/]+", url):
         raise ImproperlyConfigured(f"BASE_URL={url!r}: use http(s)://host[:port], without a path.")
     return url
+
+
+def _proxies(env: environ.Env) -> int:
+    text = env.str("KEEPWELL_PROXIES", "0")
+    if not re.fullmatch(r"[0-9]", text):
+        raise ImproperlyConfigured(
+            f"KEEPWELL_PROXIES={text!r}: give the number of proxies, 0 to 9."
+        )
+    return int(text)
 
 
 def _timezone(env: environ.Env) -> str:

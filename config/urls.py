@@ -14,7 +14,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz/live", health.live, name="live"),
     path("healthz/ready", health.ready, name="ready"),
     path("-/prometheus", health.prometheus, name="prometheus"),
-    path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("config.api")),
     # Each app's pages stand at the root; its own urls.py says where.

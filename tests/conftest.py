@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.test import Client, TransactionTestCase
 from rest_framework.test import APIClient
 
@@ -40,7 +40,8 @@ _flush_append_only_tables_too()
 def _nothing_remembered() -> Iterator[None]:
     """No throttle or cached value of one test reaches the next."""
     yield
-    cache.clear()
+    for cache in caches.all(initialized_only=True):
+        cache.clear()
 
 
 def _staff(role: Role, name: str) -> User:
@@ -108,7 +109,7 @@ def client_for() -> Callable[[User | None], Client]:
     def browser(user: User | None) -> Client:
         client = Client()
         if user is not None:
-            client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+            client.force_login(user)
         return client
 
     return browser

@@ -11,4 +11,10 @@ from config.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+CACHES = {
+    name: {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name}
+    for name in ("default", "memory")
+}
+REQUIRE_STAFF_TOTP = False  # its own tests turn it on
+SIGN_IN_MAIL_IN_BACKGROUND = False
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # noqa: F405

@@ -9,6 +9,7 @@ from crm.services.catalogue import (
 )
 from crm.services.consent import record_consent
 from crm.services.customers import ExternalIdTaken, record_customer, update_customer
+from crm.services.logins import link_login
 from crm.services.orders import (
     EmptyOrder,
     NewLine,
@@ -26,6 +27,7 @@ __all__ = [
     "OrderIdTaken",
     "change_order",
     "line_amount",
+    "link_login",
     "record_consent",
     "record_customer",
     "record_location",

@@ -1,0 +1,70 @@
+"""What a signed-in user brings along: a language, and the duty of a second factor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from allauth.account.authentication import get_authentication_records
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext
+
+from common.problems import CONTENT_TYPE
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+# Where somebody without the second factor still gets to: signing in and out, language, health.
+OPEN_PREFIXES = ("/accounts/", "/i18n/", "/healthz/")
+
+
+class UserLanguageMiddleware:
+    """A signed-in user's own language wins over the browser's."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        user = request.user
+        if user.is_authenticated and user.language:
+            translation.activate(user.language)
+            request.LANGUAGE_CODE = translation.get_language()  # type: ignore[attr-defined]
+        return self.get_response(request)
+
+
+class SecondFactorMiddleware:
+    """No page opens for the business's people before they showed their second factor.
+
+    Who has none yet is led to set one up. A session that began before it was set up elsewhere
+    has not shown it either, and is asked to.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Any, args: Any, kwargs: Any
+    ) -> HttpResponse | None:
+        """Called by Django before the page's view."""
+        if not settings.REQUIRE_STAFF_TOTP or request.path.startswith(OPEN_PREFIXES):
+            return None
+        user = request.user
+        if not user.is_authenticated or not user.works_here:
+            return None
+        if any(record["method"] == "mfa" for record in get_authentication_records(request, user)):
+            return None
+        if request.path.startswith("/api/"):
+            title = gettext("Show your second factor in the browser first.")
+            body = {"type": "about:blank", "status": 403, "code": "second_factor", "title": title}
+            return JsonResponse(body, status=403, content_type=CONTENT_TYPE)
+        if is_mfa_enabled(user, [Authenticator.Type.TOTP]):
+            return redirect_to_login(request.get_full_path(), reverse("mfa_reauthenticate"))
+        return redirect("mfa_activate_totp")
