@@ -1,0 +1,19 @@
+"""The API of customers, purchases, products, shops and events."""
+
+from django.urls import path
+
+from crm.api.catalogue import LocationList, ProductDetail, ProductList
+from crm.api.customers import CustomerDetail, CustomerList
+from crm.api.events import EventList
+from crm.api.orders import OrderDetail, OrderList
+
+api_urls = [
+    path("customers/", CustomerList.as_view(), name="api-customers"),
+    path("customers/<slug:ref>/", CustomerDetail.as_view(), name="api-customer"),
+    path("orders/", OrderList.as_view(), name="api-orders"),
+    path("orders/<slug:ref>/", OrderDetail.as_view(), name="api-order"),
+    path("products/", ProductList.as_view(), name="api-products"),
+    path("products/<slug:ref>/", ProductDetail.as_view(), name="api-product"),
+    path("locations/", LocationList.as_view(), name="api-locations"),
+    path("events/", EventList.as_view(), name="api-events"),
+]

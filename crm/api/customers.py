@@ -1,0 +1,215 @@
+"""``/api/v1/customers/``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.generics import GenericAPIView, ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from common.errors import NotAllowed, NotFound
+from common.fields import EmailField, InstantField, LineField, MoneyField, PhoneField
+from common.idempotency import IdempotentMixin
+from common.requests import actor_of
+from common.time import now
+from crm.api.inputs import (
+    DateField,
+    InstantFilter,
+    LineFilter,
+    StrictSerializer,
+    checked,
+    location_id_of,
+)
+from crm.models import ConsentEvent, Customer
+from crm.roles import READERS, WRITERS, sees_contacts
+from crm.selectors.contacts import Contact
+from crm.selectors.customers import get_customer
+from crm.selectors.lists import list_customers_with_details
+from crm.services.profiles import record_profile, update_profile
+
+
+class ConsentsInput(StrictSerializer):
+    """Consent for email, by purpose."""
+
+    marketing = serializers.BooleanField(required=False)
+    surveys = serializers.BooleanField(required=False)
+
+
+class CustomerInput(StrictSerializer):
+    """What may be said of a customer."""
+
+    external_id = LineField(max_length=64, required=False, allow_blank=True, allow_null=True)
+    kind = serializers.ChoiceField(Customer.Kind.choices, required=False)
+    name = LineField(max_length=255, required=False, allow_blank=True)
+    email = EmailField(required=False, allow_blank=True)
+    phone = PhoneField(required=False, allow_blank=True)
+    language = LineField(max_length=10, required=False, allow_blank=True)
+    country = LineField(max_length=64, required=False, allow_blank=True)
+    city = LineField(max_length=120, required=False, allow_blank=True)
+    birth_date = DateField(required=False, allow_null=True)
+    industry = LineField(max_length=120, required=False, allow_blank=True)
+    source = LineField(max_length=120, required=False, allow_blank=True)
+    acquired_at = InstantField(required=False, allow_null=True)
+    acquisition_cost = MoneyField(required=False, allow_null=True)
+    location = LineField(max_length=64, required=False, allow_blank=True, allow_null=True)
+    consents = ConsentsInput(required=False)
+
+
+class NewCustomerInput(CustomerInput):
+    """A new customer may bring labels too."""
+
+    tags = serializers.ListField(child=LineField(max_length=60), required=False, max_length=50)
+
+
+class ConsentsOutput(serializers.Serializer[Any]):
+    """Consent in force for email; null where the customer was never asked."""
+
+    marketing = serializers.BooleanField(allow_null=True)
+    surveys = serializers.BooleanField(allow_null=True)
+
+
+class CustomerOutput(serializers.Serializer[Customer]):
+    """A customer as told to the caller; addresses and numbers masked for analysts."""
+
+    ref = serializers.CharField()
+    external_id = serializers.CharField(allow_null=True)
+    kind = serializers.CharField()
+    name = serializers.CharField()
+    email = serializers.SerializerMethodField()
+    phone = serializers.SerializerMethodField()
+    language = serializers.CharField()
+    country = serializers.CharField()
+    city = serializers.CharField()
+    birth_date = serializers.DateField(allow_null=True)
+    industry = serializers.CharField()
+    source = serializers.CharField()
+    acquired_at = InstantField(allow_null=True)
+    acquisition_cost = MoneyField(allow_null=True)
+    stage = serializers.CharField()
+    location = serializers.CharField(source="location.code", default=None)
+    tags = serializers.SerializerMethodField()
+    consents = serializers.SerializerMethodField()
+    is_invented = serializers.BooleanField()
+    recorded_at = InstantField()
+
+    def get_email(self, customer: Customer) -> str:
+        """The primary address."""
+        return self._contact(customer).email
+
+    def get_phone(self, customer: Customer) -> str:
+        """The primary number."""
+        return self._contact(customer).phone
+
+    def get_tags(self, customer: Customer) -> list[str]:
+        """Labels, sorted."""
+        return sorted(row.tag.name for row in customer.tags.all())
+
+    @extend_schema(responses=ConsentsOutput)
+    def get_consents(self, customer: Customer) -> dict[str, bool | None]:
+        """The latest word per purpose."""
+        latest = {event.purpose: event.is_granted for event in customer.consent_events.all()}
+        return {purpose: latest.get(purpose) for purpose in ConsentEvent.Purpose.values}
+
+    def _contact(self, customer: Customer) -> Contact:
+        points = {point.kind: point.normalized for point in customer.contact_points.all()}
+        contact = Contact(email=points.get("email", ""), phone=points.get("phone", ""))
+        return contact if sees_contacts(self.context["request"].user) else contact.masked()
+
+
+class CustomerFilter(django_filters.FilterSet):
+    """Filters of the list; times are when we first knew of the customer."""
+
+    external_id = LineFilter()
+    email = LineFilter(method="by_email")
+    stage = django_filters.ChoiceFilter(choices=Customer.Stage.choices)
+    location = LineFilter(field_name="location__code")
+    recorded_since = InstantFilter(field_name="recorded_at", lookup_expr="gte")
+    recorded_until = InstantFilter(field_name="recorded_at", lookup_expr="lt")
+
+    def by_email(self, customers: QuerySet[Customer], name: str, email: str) -> QuerySet[Customer]:
+        """Only who has this primary address; not for analysts, who don't see addresses."""
+        if not sees_contacts(self.request.user):
+            raise NotAllowed
+        return customers.filter(
+            contact_points__kind="email",
+            contact_points__normalized=email.casefold(),
+            contact_points__is_primary=True,
+        )
+
+
+class CustomerList(IdempotentMixin, ListAPIView[Customer]):
+    """List customers, newest first; record a new one."""
+
+    roles_read = READERS
+    roles_write = WRITERS
+    serializer_class = CustomerOutput
+    filterset_class = CustomerFilter
+    ordering_fields = ("recorded_at", "name")
+
+    def get_queryset(self) -> QuerySet[Customer]:
+        """Everybody who was not erased."""
+        return list_customers_with_details()
+
+    @extend_schema(request=NewCustomerInput, responses={201: CustomerOutput})
+    def post(self, request: Request) -> Response:
+        """Record a customer."""
+        fields = checked(NewCustomerInput(data=request.data))
+        if "location" in fields:
+            fields["location_id"] = location_id_of(fields.pop("location"))
+        customer = record_profile(
+            happened_at=now(),
+            actor=actor_of(request),
+            consents=fields.pop("consents", {}),
+            consent_source="api",
+            **fields,
+        )
+        return Response(
+            _told(customer, request),
+            status=status.HTTP_201_CREATED,
+            headers={"Location": reverse("api-customer", args=[customer.ref])},
+        )
+
+
+class CustomerDetail(IdempotentMixin, GenericAPIView[Customer]):
+    """One customer, by ref or external id."""
+
+    roles_read = READERS
+    roles_write = WRITERS
+    serializer_class = CustomerOutput
+    pagination_class = None
+    filter_backends = []
+
+    @extend_schema(responses=CustomerOutput)
+    def get(self, request: Request, ref: str) -> Response:
+        """Tell of one customer."""
+        return Response(_told(get_customer(ref), request))
+
+    @extend_schema(request=CustomerInput, responses=CustomerOutput)
+    def patch(self, request: Request, ref: str) -> Response:
+        """Change what is given, leave the rest."""
+        customer = get_customer(ref)
+        fields = checked(CustomerInput(data=request.data))
+        if "location" in fields:
+            fields["location_id"] = location_id_of(fields.pop("location"))
+        update_profile(
+            customer_id=customer.pk,
+            happened_at=now(),
+            actor=actor_of(request),
+            consents=fields.pop("consents", {}),
+            consent_source="api",
+            **fields,
+        )
+        return Response(_told(customer, request))
+
+
+def _told(customer: Customer, request: Request) -> dict[str, Any]:
+    found = list_customers_with_details().filter(pk=customer.pk).first()
+    if found is None:
+        raise NotFound
+    return dict(CustomerOutput(found, context={"request": request}).data)

@@ -1,0 +1,75 @@
+"""A customer together with what they agreed to, as forms and the API send it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from crm.models import Customer
+from crm.selectors.consent import consents_of
+from crm.services.consent import record_consent
+from crm.services.customers import record_customer, update_customer
+
+
+@transaction.atomic
+def record_profile(
+    *,
+    happened_at: datetime,
+    actor: str,
+    consents: Mapping[str, bool],
+    consent_source: str,
+    **fields: Any,
+) -> Customer:
+    """Return a new customer with their consents. consents: purpose → given or refused.
+
+    consent_source: who took the consent down, such as ``staff`` or ``api``.
+
+    :raises ExternalIdTaken: another customer has the external id; nothing is written.
+    :raises ValidationError: a value can't be used; nothing is written.
+    """
+    customer = record_customer(happened_at=happened_at, actor=actor, **fields)
+    for purpose, is_granted in sorted(consents.items()):
+        record_consent(
+            customer_id=customer.pk,
+            purpose=purpose,
+            is_granted=is_granted,
+            happened_at=happened_at,
+            actor=actor,
+            source=consent_source,
+        )
+    return customer
+
+
+@transaction.atomic
+def update_profile(
+    *,
+    customer_id: int,
+    happened_at: datetime,
+    actor: str,
+    consents: Mapping[str, bool],
+    consent_source: str,
+    **changes: Any,
+) -> Customer:
+    """Change a customer and record those consents that differ from the ones in force.
+
+    :raises ExternalIdTaken: another customer has the external id; nothing is written.
+    """
+    customer = update_customer(
+        customer_id=customer_id, happened_at=happened_at, actor=actor, **changes
+    )
+    in_force = consents_of(customer_id) if consents else {}
+    for purpose, is_granted in sorted(consents.items()):
+        if purpose in in_force and in_force[purpose].is_granted == is_granted:
+            continue
+        record_consent(
+            customer_id=customer_id,
+            purpose=purpose,
+            is_granted=is_granted,
+            happened_at=happened_at,
+            actor=actor,
+            source=consent_source,
+        )
+    return customer
