@@ -189,11 +189,12 @@ def test_the_public_form_is_throttled(client: Client) -> None:
     assert Complaint.objects.count() == 5
 
 
-@pytest.mark.parametrize("text", ["a\x00b", "\ud800", "x" * 10_001, "\u2066hidden"])
+@pytest.mark.parametrize("text", ["a\x00b", "x" * 10_001, "\u2066hidden", "\x07"])
 def test_rubbish_is_refused_on_the_field(client: Client, text: str) -> None:
-    page = client.post("/c/", {"text": text.encode("utf-8", "surrogatepass")})
+    page = client.post("/c/", {"text": text})
 
-    assert page.status_code in {400, 422}
+    assert page.status_code == 422
+    assert page.context["form"].errors.keys() == {"text"}
     assert Complaint.objects.count() == 0
 
 
