@@ -2,6 +2,78 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import STAFF_ROLES
+from common.registry import (
+    MenuEntry,
+    Panel,
+    PersonalData,
+    customer_panels,
+    menu_entries,
+    register_event,
+    register_personal_data,
+)
+from common.sweeping import register_sweeper
+
 
 def register() -> None:
     """Called once, when the apps are ready."""
+    from mailing import privacy
+    from mailing.labels import reason_label
+    from mailing.models import Message
+    from mailing.selectors import messages_panel
+    from mailing.services import send_due
+
+    register_sweeper("mailing.send", send_due, order=40)
+    menu_entries.append(
+        MenuEntry(
+            label=_("Messages"),
+            url_name="mailing:message_list",
+            icon="mail",
+            roles=frozenset(STAFF_ROLES),
+            order=70,
+        )
+    )
+    customer_panels.append(
+        Panel("messages", "mailing/parts/customer_panel.html", messages_panel, order=60)
+    )
+
+    def describe(codes: dict[str, Any]) -> str:
+        kind = codes.get("kind", "")
+        words = [str(Message.Kind(kind).label)] if kind in Message.Kind.values else []
+        if codes.get("reason"):
+            words.append(reason_label(codes["reason"]))
+        return " · ".join(words)
+
+    register_event("message.sent", _("Email sent"), "mail-check", describe)
+    register_event("message.failed", _("Email failed"), "mail-x", describe)
+    register_event("message.uncertain", _("Email: unclear whether it arrived"), "mail", describe)
+    register_event("message.suppressed", _("Email not sent"), "mail-off", describe)
+    register_event("message.marked_sent", _("Email marked as sent"), "mail-check", describe)
+    register_event("message.resent", _("Email queued again"), "mail-forward", describe)
+
+    register_personal_data(
+        PersonalData("mailing.Message", export=privacy.export_messages, erase=privacy.stop_messages)
+    )
+    register_personal_data(
+        PersonalData(
+            "mailing.MessageContent",
+            export=privacy.export_contents,
+            erase=privacy.erase_contents,
+        )
+    )
+    register_personal_data(
+        PersonalData(
+            "mailing.DeliveryAttempt",
+            reason="Times and codes of the mail server; nothing personal.",
+        )
+    )
+    register_personal_data(
+        PersonalData(
+            "mailing.Suppression",
+            reason="A keyed hash, kept so that nobody who left is ever written to again.",
+        )
+    )

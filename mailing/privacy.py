@@ -1,0 +1,40 @@
+"""Export and erasure of what mailing keeps about customers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mailing.models import Message, MessageContent
+
+State = Message.State
+
+
+def export_messages(customer_ids: list[int]) -> list[dict[str, Any]]:
+    """Return one row per message, oldest first."""
+    rows = Message.objects.filter(customer_id__in=customer_ids).order_by("id")
+    return list(
+        rows.values("ref", "kind", "channel", "state", "reason", "recorded_at", "due_at", "sent_at")
+    )
+
+
+def stop_messages(customer_ids: list[int]) -> int:
+    """Make sure nothing waiting goes out any more; what was sent stays as a fact without words."""
+    return Message.objects.filter(customer_id__in=customer_ids, state=State.PENDING).update(
+        state=State.SUPPRESSED, reason="erased"
+    )
+
+
+def export_contents(customer_ids: list[int]) -> list[dict[str, Any]]:
+    """Return the words of each message that is left."""
+    rows = MessageContent.objects.filter(message__customer_id__in=customer_ids)
+    return list(
+        rows.order_by("id").values(
+            "message__ref", "message__template__key", "values", "address", "last_reply"
+        )
+    )
+
+
+def erase_contents(customer_ids: list[int]) -> int:
+    """Delete the words; the message rows stay as facts."""
+    count, _by_model = MessageContent.objects.filter(message__customer_id__in=customer_ids).delete()
+    return count
