@@ -8,6 +8,11 @@ import sys
 def main() -> None:
     """Run the command named on the command line."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    if sys.argv[1:2] == ["up"]:
+        # It brings its own servers, whose addresses must stand before the settings are read.
+        from config.embedded.plan import choose_environment
+
+        choose_environment(sys.argv[2:])
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

@@ -12,6 +12,8 @@ from typing import Any
 from celery import Celery, signals
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
+from config.embedded.processes import end_with_parent
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("keepwell")
@@ -23,6 +25,19 @@ app.autodiscover_tasks(["config"])
 @signals.setup_logging.connect
 def keep_our_logging(**_kwargs: Any) -> None:
     """Celery leaves logging alone when somebody listens here; Django has set it up."""
+
+
+@signals.worker_process_init.connect
+def end_with_worker(**_kwargs: Any) -> None:
+    """No process of a killed worker goes on by itself."""
+    end_with_parent()
+
+
+@signals.beat_init.connect
+def publish_impatiently(**_kwargs: Any) -> None:
+    """Beat waits a second for a frozen broker, not longer: its next tick says the same."""
+    options = {**app.conf.broker_transport_options, "socket_timeout": 1}
+    app.conf.broker_transport_options = options
 
 
 def beat_schedule() -> dict[str, dict[str, Any]]:

@@ -177,6 +177,7 @@ def logging_config(*, readable: bool, level: str = "INFO") -> dict[str, Any]:
             "celery.app.trace": quiet,
             "celery.worker.strategy": quiet,
             "celery.beat": quiet,
+            "celery.worker.request": quiet,
             "axes": quiet,
         },
     }
