@@ -4,9 +4,49 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from common.registry import menu_entries
 
 
 def layout(request: HttpRequest) -> dict[str, Any]:
-    """Menu entries the user's role may see."""
-    return {}
+    """Which layout the visitor gets (staff, portal or public) and the menu of their role.
+
+    Works on error pages too, where nobody may have been looked up yet.
+    """
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {"layout": "public", "menu": [], "is_demo": settings.IS_DEMO}
+    return {
+        "layout": "staff" if user.works_here else "portal",
+        "menu": _menu(user.role, request.path) if user.works_here else [],
+        "is_demo": settings.IS_DEMO,
+    }
+
+
+def _menu(role: str, path: str) -> list[dict[str, Any]]:
+    """Entries of a role in their order; the one whose address fits the path best is current."""
+    entries: list[dict[str, Any]] = []
+    for entry in sorted(menu_entries, key=lambda one: one.order):
+        if role not in entry.roles:
+            continue
+        try:
+            url = reverse(entry.url_name)
+        except NoReverseMatch:
+            continue
+        entries.append(
+            {
+                "label": entry.label,
+                "url": url,
+                "icon": entry.icon,
+                "starts_group": bool(entries) and entry.order // 10 != entries[-1]["group"],
+                "group": entry.order // 10,
+                "is_current": False,
+            }
+        )
+    fitting = [e for e in entries if path == e["url"] or (e["url"] != "/" and path.startswith(e["url"]))]
+    if fitting:
+        max(fitting, key=lambda entry: len(entry["url"]))["is_current"] = True
+    return entries
