@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
+from allauth.account import app_settings as account_settings
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.authentication import get_authentication_records
 from allauth.core import context as allauth_context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
@@ -34,6 +37,14 @@ class SignInAdapter(DefaultAccountAdapter):
         """The address that limits are counted against."""
         return client_ip(request)
 
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Whether to ask for the password again; not within minutes of signing in."""
+        request = allauth_context.request
+        records = get_authentication_records(request, request.user)
+        if records and time.time() - records[-1]["at"] < account_settings.REAUTHENTICATION_TIMEOUT:
+            return False
+        return super().is_reauthentication_required(app=app, **kwargs)
+
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send at once, outside the message table, in the language of whoever has the address.
 
@@ -57,7 +68,7 @@ class SignInAdapter(DefaultAccountAdapter):
 def _post(message: EmailMessage) -> None:
     try:
         message.send()
-    except Exception:  # noqa: BLE001 - a thread's last chance to say anything
+    except Exception:
         logger.exception("sign_in_mail_failed")
 
 

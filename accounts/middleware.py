@@ -30,6 +30,7 @@ class UserLanguageMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Called by Django for every request."""
         user = request.user
         if user.is_authenticated and user.language:
             translation.activate(user.language)
@@ -48,6 +49,7 @@ class SecondFactorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Called by Django for every request."""
         return self.get_response(request)
 
     def process_view(

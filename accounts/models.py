@@ -57,6 +57,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+
     def __str__(self) -> str:
         return self.name or self.email
 
@@ -69,6 +73,14 @@ class User(AbstractBaseUser, PermissionsMixin):
     def works_here(self) -> bool:
         """Whether this is one of the business's people rather than a customer."""
         return self.is_active and self.role in STAFF_ROLES
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        """Admins may do everything in Django's admin, nobody else anything."""
+        return self.is_staff
+
+    def has_module_perms(self, app_label: str) -> bool:
+        """Whether the app shows up in Django's admin."""
+        return self.is_staff
 
     def get_full_name(self) -> str:
         """The name, or the address."""
@@ -89,6 +101,10 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(_("created"))
     last_used_at = models.DateTimeField(_("last used"), null=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True)
+
+    class Meta:
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
 
     def __str__(self) -> str:
         return f"{self.name} ({self.role})"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import zoneinfo
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 
 from django.core.exceptions import ValidationError
@@ -159,7 +159,7 @@ def _read_instant(value: object) -> datetime:
     if isinstance(value, datetime):
         return value
     if isinstance(value, date):
-        return datetime(value.year, value.month, value.day)
+        return datetime.combine(value, time.min)
     text = value.strip() if isinstance(value, str) else ""
     # fromisoformat would also take week dates and 8-digit numbers, which are rather mistakes.
     if not text.isascii() or not re.match(r"\d{4}-\d{2}-\d{2}($|[T ]\d{2})", text):

@@ -24,6 +24,10 @@ class Migration(migrations.Migration):
                 ('last_used_at', models.DateTimeField(null=True, verbose_name='last used')),
                 ('revoked_at', models.DateTimeField(null=True, verbose_name='revoked')),
             ],
+            options={
+                'verbose_name': 'API key',
+                'verbose_name_plural': 'API keys',
+            },
         ),
         migrations.CreateModel(
             name='User',
@@ -42,7 +46,8 @@ class Migration(migrations.Migration):
                 ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
             ],
             options={
-                'abstract': False,
+                'verbose_name': 'user',
+                'verbose_name_plural': 'users',
             },
         ),
     ]
