@@ -2,6 +2,99 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import STAFF_ROLES
+from common import registry
+from common.display import format_points
+from common.sweeping import register_sweeper
+from common.time import now
+
+STAFF_ROWS, PORTAL_ROWS = 5, 10
+
 
 def register() -> None:
     """Called once, when the apps are ready."""
+    from loyalty.services import accrue_due, release_due
+
+    register_sweeper("loyalty.accrue", accrue_due, order=10)
+    register_sweeper("loyalty.release", release_due, order=11)
+    registry.menu_entries.append(
+        registry.MenuEntry(_("Points"), "loyalty:programme", "coins", frozenset(STAFF_ROLES), 30)
+    )
+    registry.customer_panels.append(
+        registry.Panel("points", "loyalty/panels/customer.html", _customer_panel, 20)
+    )
+    registry.portal_panels.append(
+        registry.Panel("points", "loyalty/panels/portal.html", _portal_panel, 10)
+    )
+    _register_events()
+    _register_personal_data()
+
+
+def _customer_panel(customer_id: int, request: HttpRequest) -> dict[str, Any] | None:
+    return _panel(customer_id, STAFF_ROWS)
+
+
+def _portal_panel(customer_id: int, request: HttpRequest) -> dict[str, Any] | None:
+    return _panel(customer_id, PORTAL_ROWS)
+
+
+def _panel(customer_id: int, rows: int) -> dict[str, Any] | None:
+    """Balance, worth and latest history; before joining only the programme; three queries."""
+    from loyalty import selectors
+    from loyalty.selectors.wording import worth_of
+
+    account = selectors.find_account(customer_id)
+    if account is None:
+        programme = selectors.find_programme()
+        return {"programme": programme, "member": None} if programme else None
+    at = now()
+    programme = account.membership.programme
+    balance = selectors.balances_of([account], at)[account.pk]
+    return {
+        "programme": programme,
+        "member": account.membership,
+        "balance": balance,
+        "worth": worth_of(programme, balance.available),
+        "transactions": list(selectors.transactions_of(customer_id).order_by("-id")[:rows]),
+        "now": at,
+    }
+
+
+def _register_events() -> None:
+    def points(codes: dict[str, Any]) -> str:
+        return format_points(codes.get("points"))
+
+    registry.register_event("points.earned", _("Points earned"), "coins", points)
+    registry.register_event("points.released", _("Points became usable"), "lock-open", points)
+    registry.register_event("points.reversed", _("Points taken back"), "arrow-back-up", points)
+    registry.register_event("member.joined", _("Joined the programme"), "id-badge-2")
+    registry.register_event("programme.opened", _("Programme opened"), "coins")
+    registry.register_event("rule.changed", _("Earning rule changed"), "adjustments")
+
+
+def _register_personal_data() -> None:
+    from loyalty import privacy
+
+    registry.register_personal_data(
+        registry.PersonalData(
+            "loyalty.Membership",
+            export=privacy.export_memberships,
+            erase=privacy.erase_memberships,
+        )
+    )
+    numbers = "Numbers, times and codes without words; they keep past figures unchanged."
+    registry.register_personal_data(
+        registry.PersonalData(
+            "loyalty.PointsTransaction",
+            export=privacy.export_transactions,
+            erase=lambda customer_ids: 0,
+            reason=numbers,
+        )
+    )
+    for model in ("PointsAccount", "PointsEntry", "PointsLot"):
+        registry.register_personal_data(registry.PersonalData(f"loyalty.{model}", reason=numbers))

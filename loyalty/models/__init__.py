@@ -1,0 +1,33 @@
+"""The programme, its members, and the points journal.
+
+The journal is double entry: every transaction's entries sum to zero. A member's entries stand in
+the buckets ``pending``, ``active`` and ``debt`` (debt negative); the other side stands in the
+programme's buckets ``issued`` (negative), ``redeemed``, ``expired`` and ``reversed``. Points that
+came together, with one date from which and one until which they can be used, are a lot; entries
+that move a member's pending or active points name their lot. Accounts and lots carry what the
+journal adds up to, so that reading is quick; ``verify_ledger`` adds it up again.
+"""
+
+from loyalty.models.ledger import (
+    Bucket,
+    PointsAccount,
+    PointsEntry,
+    PointsLot,
+    PointsTransaction,
+)
+from loyalty.models.members import Membership
+from loyalty.models.programme import EarningRule, Programme, RuleVersion
+from loyalty.models.sweeps import SweepMark
+
+__all__ = [
+    "Bucket",
+    "EarningRule",
+    "Membership",
+    "PointsAccount",
+    "PointsEntry",
+    "PointsLot",
+    "PointsTransaction",
+    "Programme",
+    "RuleVersion",
+    "SweepMark",
+]

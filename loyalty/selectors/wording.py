@@ -1,0 +1,106 @@
+"""The terms in plain words, computed from what accrual itself goes by, so they can't disagree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from common.display import format_local, format_money, format_points
+from common.time import local_date
+from loyalty.models import Programme, RuleVersion
+from loyalty.selectors.earning import Terms, points_for
+
+EXAMPLE_AMOUNTS = [Decimal(amount) for amount in ("9.99", "25.50", "100", "1250")]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A worked example: what such a purchase earns, and what that is worth."""
+
+    amount: Decimal
+    points: int
+    worth: Decimal
+
+
+def worth_of(programme: Programme, points: int) -> Decimal:
+    """Return what points are worth, in the programme's currency."""
+    return points * programme.point_value
+
+
+def describe_rule(version: RuleVersion, currency: str) -> str:
+    """Return what a rule version pays, as a sentence."""
+    return _("You get %(points)s for each %(amount)s you spend, rounded %(rounding)s.") % {
+        "points": format_points(version.points),
+        "amount": format_money(version.per_amount, currency),
+        "rounding": version.get_rounding_display(),
+    }
+
+
+def describe_terms(programme: Programme, terms: Terms, at: datetime) -> list[str]:
+    """Return the programme's conditions as sentences, as they stand at ``at``."""
+    starts = format_local(local_date(programme.starts_at))
+    sentences = [_("Purchases from %(date)s on count.") % {"date": starts}]
+    version = terms.version_at(max(at, programme.starts_at))
+    if version is not None:
+        sentences.append(describe_rule(version, programme.currency))
+    sentences += [
+        _("For purchases from %(date)s on: %(rule)s")
+        % {
+            "date": format_local(coming.valid_from),
+            "rule": describe_rule(coming, programme.currency),
+        }
+        for coming in terms.versions
+        if coming.valid_from > at and coming is not version
+    ]
+    sentences += [_describe_pending(programme), _describe_validity(programme)]
+    if programme.point_value:
+        sentences.append(
+            _("%(points)s are worth %(amount)s.")
+            % {
+                "points": format_points(100),
+                "amount": format_money(worth_of(programme, 100), programme.currency),
+            }
+        )
+    sentences.append(
+        _(
+            "If a purchase is cancelled, its points are taken back; "
+            "if you used them by then, your next points make up for it."
+        )
+    )
+    return sentences
+
+
+def worked_examples(programme: Programme, terms: Terms, at: datetime) -> list[Example]:
+    """Return what a few amounts earn at ``at``."""
+    version = terms.version_at(max(at, programme.starts_at))
+    if version is None:
+        return []
+    return [
+        Example(amount, points, worth_of(programme, points))
+        for amount in EXAMPLE_AMOUNTS
+        for points in [points_for(amount, version)]
+    ]
+
+
+def _describe_pending(programme: Programme) -> str:
+    if programme.pending_days == 0:
+        return _("Points can be used as soon as the purchase is delivered.")
+    return ngettext(
+        "Points can be used when the %(days)s day for returning the purchase is over.",
+        "Points can be used when the %(days)s days for returning the purchase are over.",
+        programme.pending_days,
+    ) % {"days": programme.pending_days}
+
+
+def _describe_validity(programme: Programme) -> str:
+    if programme.validity_days is None:
+        return _("Points don't expire.")
+    return ngettext(
+        "Points expire %(days)s day after they became usable.",
+        "Points expire %(days)s days after they became usable.",
+        programme.validity_days,
+    ) % {"days": programme.validity_days}

@@ -1,0 +1,90 @@
+"""Taking back the points of cancelled purchases."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from common.errors import Conflict
+from common.time import now
+from crm.models import Order
+from loyalty.models import Bucket, PointsLot, PointsTransaction
+from loyalty.selectors.due import earn_key, reversal_key
+from loyalty.services.ledger import (
+    Draft,
+    find_recorded,
+    hash_request,
+    lock_accounts,
+    write_drafts,
+)
+
+
+class NothingToReverse(Conflict):
+    """The order isn't cancelled, or earned nothing."""
+
+    code = "nothing_to_reverse"
+
+
+@transaction.atomic
+def reverse_award(*, order_id: int, happened_at: datetime, actor: str) -> PointsTransaction:
+    """Take back what a cancelled order earned, as recorded, and return the transaction.
+
+    Taken from the purchase's own lot, then from the account's other usable lots, soonest-expiring
+    first; what is missing becomes debt, settled out of the next points.
+    Again for the same order: returns the first transaction, writes nothing.
+    Locks the points account until commit.
+
+    :raises NothingToReverse: the order isn't cancelled, or earned nothing.
+    """
+    earned = PointsTransaction.objects.filter(source_key=earn_key(order_id), points__gt=0).first()
+    if earned is None:
+        raise NothingToReverse
+    account = lock_accounts([earned.account_id])[earned.account_id]
+    request_hash = hash_request(kind="cancel", order=order_id)
+    recorded = find_recorded(reversal_key(order_id), request_hash)
+    if recorded is not None:
+        return recorded
+    order = Order.objects.get(pk=order_id)
+    if order.status != Order.Status.CANCELLED:
+        raise NothingToReverse
+    clock = now()
+    header = PointsTransaction(
+        kind=PointsTransaction.Kind.REVERSAL,
+        reason=PointsTransaction.Reason.CANCELLED,
+        points=-earned.points,
+        source_key=reversal_key(order_id),
+        request_hash=request_hash,
+        order=order,
+        reverses=earned,
+        actor=actor,
+        effective_at=happened_at,
+    )
+    draft = Draft(header, account, event="points.reversed", codes={"order": order.ref})
+    missing = earned.points
+    for lot in _lots_to_take_from(earned, clock):
+        points = min(missing, lot.remaining)
+        if points:
+            draft.move(lot, lot.bucket, -points)
+            missing -= points
+    if missing:
+        draft.owe(missing)
+    draft.programme(Bucket.REVERSED, earned.points)
+    return write_drafts([draft], recorded_at=clock)[0]
+
+
+def _lots_to_take_from(earned: PointsTransaction, clock: datetime) -> list[PointsLot]:
+    """The purchase's own lot, then the account's usable ones in the order of their expiry."""
+    own = PointsLot.objects.filter(transaction=earned)
+    others = (
+        PointsLot.objects.filter(
+            Q(expires_at__isnull=True) | Q(expires_at__gt=clock),
+            account=earned.account_id,
+            available_from__lte=clock,
+            remaining__gt=0,
+        )
+        .exclude(transaction=earned)
+        .order_by(F("expires_at").asc(nulls_last=True), "pk")
+    )
+    return [*own, *others]

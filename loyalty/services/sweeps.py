@@ -1,0 +1,115 @@
+"""The sweeps: whatever is due is found in the tables, so a missed or doubled wake-up is harmless.
+
+Accrual looks at what was recorded since it last saw the end, less a generous overlap for commits
+that came late, and once a day at everything.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+
+import structlog
+from django.db import DataError, IntegrityError
+
+from common.errors import DomainError
+from common.services import SYSTEM
+from common.time import local_date
+from loyalty.models import SweepMark
+from loyalty.selectors.due import due_lots, due_orders, due_reversals, ids_since
+from loyalty.selectors.programme import find_programme, terms_of
+from loyalty.services.accrual import award_batch
+from loyalty.services.release import release_batch
+from loyalty.services.reversal import reverse_award
+
+log = structlog.get_logger(__name__)
+ACCRUAL = "loyalty.accrue"
+BATCH = 300  # orders or lots per write transaction: well under 250 ms on SQLite
+OVERLAP = timedelta(minutes=15)
+MARK_AGE = timedelta(minutes=1)  # the mark is moved no more often
+BUDGET_SECONDS = 60.0  # of one wake-up; the next goes on where this one stopped
+
+
+def accrue_due(
+    now: datetime, *, everything: bool = False, budget_seconds: float = BUDGET_SECONDS
+) -> int:
+    """Award points for due orders, take those of cancelled ones back; return how many.
+
+    everything: look at all orders, not only at what was recorded lately.
+    Idempotent, and safe on several workers at once.
+    """
+    programme = find_programme()
+    if programme is None:
+        return 0
+    deadline = time.monotonic() + budget_seconds
+    mark = SweepMark.objects.filter(name=ACCRUAL).first()
+    is_full = everything or mark is None or local_date(mark.full_pass_at) != local_date(now)
+    since = None if is_full or mark is None else mark.seen_until - OVERLAP
+    terms = terms_of(programme)
+
+    def award(order_ids: list[int]) -> int:
+        return len(award_batch(programme=programme, order_ids=order_ids, actor=SYSTEM, terms=terms))
+
+    def reverse(order_ids: list[int]) -> int:
+        for order_id in order_ids:
+            reverse_award(order_id=order_id, happened_at=now, actor=SYSTEM)
+        return len(order_ids)
+
+    done = 0
+    for find, settle, size in (
+        (due_orders(programme), award, BATCH),
+        (due_reversals(), reverse, 1),
+    ):
+        for ids in _batches(ids_since(find, since), size):
+            done += _settled(settle, ids)
+            if time.monotonic() > deadline:
+                return done
+    _move_mark(mark, now, is_full=is_full)
+    return done
+
+
+def release_due(now: datetime, *, budget_seconds: float = BUDGET_SECONDS) -> int:
+    """Make pending points active whose return window is over at ``now``; return how many lots."""
+    deadline = time.monotonic() + budget_seconds
+
+    def release(lot_ids: list[int]) -> int:
+        return len(release_batch(lot_ids=lot_ids, happened_at=now))
+
+    done = 0
+    lots = due_lots(now).order_by("available_from", "pk").values_list("pk", flat=True)
+    while time.monotonic() < deadline:
+        ids = list(lots[:BATCH])
+        released = _settled(release, ids) if ids else 0
+        done += released
+        if len(ids) < BATCH or not released:
+            break
+    return done
+
+
+def _batches(ids: Iterable[int], size: int) -> Iterator[list[int]]:
+    remaining = iter(ids)
+    while batch := list(islice(remaining, size)):
+        yield batch
+
+
+def _settled(settle: Callable[[list[int]], int], ids: list[int]) -> int:
+    """Settle a batch; if a row of it can't be written, each alone, so that it stops no other."""
+    try:
+        return settle(ids)
+    except (DataError, IntegrityError, DomainError) as error:
+        if len(ids) == 1:
+            log.exception("row_not_settled", row=ids[0], error=type(error).__name__)
+            return 0
+        return sum(_settled(settle, [one]) for one in ids)
+
+
+def _move_mark(mark: SweepMark | None, now: datetime, *, is_full: bool) -> None:
+    if mark is None:
+        SweepMark.objects.get_or_create(
+            name=ACCRUAL, defaults={"seen_until": now, "full_pass_at": now}
+        )
+    elif is_full or now - mark.seen_until >= MARK_AGE:
+        newer = SweepMark.objects.filter(name=ACCRUAL, seen_until__lt=now)
+        newer.update(seen_until=now, **({"full_pass_at": now} if is_full else {}))
