@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from django.core.exceptions import ValidationError
+
 from common.errors import NotFound
+from common.validators import clean_line
 from crm.models import Location, Product
 
 
@@ -24,7 +27,10 @@ def get_location(code: str) -> Location:
 
     :raises NotFound: none has it.
     """
-    location = Location.objects.filter(code=code).first()
+    try:
+        location = Location.objects.filter(code=clean_line(code, max_length=64)).first()
+    except ValidationError as error:
+        raise NotFound from error
     if location is None:
         raise NotFound
     return location

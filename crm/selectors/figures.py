@@ -14,6 +14,7 @@ from django.db.models import Count, Max, QuerySet, Sum
 from common.time import local_date
 from crm.models import Order
 
+MOST_ROWS = 1000  # beyond, the database adds up
 RHYTHM_ORDERS = 200  # the latest ones tell the present rhythm
 RHYTHM_GAPS = 3  # fewer tell nothing
 LATE = 1.5  # times the usual gap
@@ -61,16 +62,28 @@ def purchase_figures(customer_ids: Collection[int]) -> dict[int, PurchaseFigures
     return figures
 
 
-def rhythm_of(customer_id: int, *, now: datetime) -> Rhythm | None:
-    """Return the median gap between purchase days beside the days since the last one; one query.
+def history_of(customer_id: int, *, now: datetime) -> tuple[PurchaseFigures, Rhythm | None]:
+    """Return one customer's figures, and the median gap between purchase days.
 
-    None when fewer than four different days are known.
+    One query, or two for the rare customer with more than 1,000 orders. The rhythm is None when
+    fewer than four different days up to now are known.
     """
-    instants = (
-        _counted(Order.objects.filter(customer_id=customer_id, ordered_at__lte=now))
+    latest = list(
+        _counted(Order.objects.filter(customer_id=customer_id))
         .order_by("-ordered_at", "-id")
-        .values_list("ordered_at", flat=True)[:RHYTHM_ORDERS]
+        .values_list("ordered_at", "currency", "amount")[: MOST_ROWS + 1]
     )
+    if len(latest) > MOST_ROWS:
+        figures = purchase_figures([customer_id])[customer_id]
+    else:
+        figures = PurchaseFigures(orders=len(latest), last_at=latest[0][0] if latest else None)
+        for _at, currency, amount in latest:
+            figures.revenue[currency] = figures.revenue.get(currency, Decimal(0)) + amount
+    past = [instant for instant, _currency, _amount in latest if instant <= now]
+    return figures, _rhythm(past[:RHYTHM_ORDERS], now)
+
+
+def _rhythm(instants: list[datetime], now: datetime) -> Rhythm | None:
     days = sorted({local_date(instant) for instant in instants})
     gaps = [(later - earlier).days for earlier, later in pairwise(days)]
     if len(gaps) < RHYTHM_GAPS:

@@ -7,8 +7,8 @@ import re
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 
-from common.validators import clean_line
-from crm.models import Customer, SearchTerm
+from common.validators import clean_email, clean_line, clean_phone
+from crm.models import ContactPoint, Customer, SearchTerm
 
 LIMIT = 50
 SHORTEST_PART = 3  # a name is searched inside from this length on, by its beginning below
@@ -46,6 +46,30 @@ def search_customers(
     best_first = list(dict.fromkeys(found))[:LIMIT]
     by_id = customers.select_related("location").in_bulk(best_first)
     return [by_id[customer_id] for customer_id in best_first]
+
+
+def find_customers(text: str) -> list[Customer]:
+    """Return whom a ref, external id, email or phone means exactly: nobody, one, or several.
+
+    At most two of several are returned, in at most two queries.
+    """
+    customers = Customer.objects.filter(erased_at__isnull=True)
+    found = list(customers.filter(Q(ref=text.casefold()) | Q(external_id=text))[:2])
+    if found:
+        return found
+    points = Q()
+    for kind, clean in (
+        (ContactPoint.Kind.EMAIL, clean_email),
+        (ContactPoint.Kind.PHONE, clean_phone),
+    ):
+        try:
+            points |= Q(kind=kind, normalized=clean(text))
+        except ValidationError:
+            continue
+    if not points:
+        return []
+    holders = ContactPoint.objects.filter(points, is_primary=True).values("customer_id")
+    return list(customers.filter(pk__in=holders).order_by("id")[:2])
 
 
 def _begins_with(wanted: str) -> Q:

@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
+from accounts.services import change_language
+from common.errors import InvalidInput
 from crm.models import Customer
 from crm.selectors.consent import consents_of
 from crm.services.consent import record_consent
@@ -73,3 +77,19 @@ def update_profile(
             source=consent_source,
         )
     return customer
+
+
+@transaction.atomic
+def choose_language(
+    *, customer_id: int, user_id: int, language: str, happened_at: datetime, actor: str
+) -> None:
+    """Show the portal to, and write to, a customer in the language they chose.
+
+    :raises InvalidInput: not one of the product's languages; nothing is written.
+    """
+    if language not in dict(settings.LANGUAGES):
+        raise InvalidInput(fields={"language": [str(_("There is no such language here."))]})
+    update_customer(
+        customer_id=customer_id, happened_at=happened_at, actor=actor, language=language
+    )
+    change_language(user_id=user_id, language=language)

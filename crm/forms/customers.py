@@ -1,0 +1,125 @@
+"""Forms about one customer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crispy_forms.helper import FormHelper
+from crispy_forms.layout import HTML, Column, Fieldset, Layout, Row
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from common.forms import EmailField, LineField, PhoneField
+from crm.forms.fields import DateField, language_choices, location_field
+from crm.models import ConsentEvent, Customer
+
+
+class CustomerForm(forms.Form):
+    """What is known of a customer."""
+
+    name = LineField(label=_("Name"), max_length=255, required=False)
+    kind = forms.ChoiceField(label=_("Kind"), choices=Customer.Kind.choices)
+    email = EmailField(label=_("Email"), max_length=254, required=False)
+    phone = PhoneField(
+        label=_("Phone"), max_length=40, required=False, widget=forms.TextInput({"type": "tel"})
+    )
+    language = forms.ChoiceField(
+        label=_("Language"),
+        required=False,
+        help_text=_("Emails and surveys are written in it."),
+    )
+    location = location_field()
+    country = LineField(label=_("Country"), max_length=64, required=False)
+    city = LineField(label=_("City"), max_length=120, required=False)
+    birth_date = DateField(label=_("Birth date"), required=False)
+    source = LineField(
+        label=_("Source"), max_length=120, required=False, help_text=_("How they came to you.")
+    )
+    industry = LineField(label=_("Industry"), max_length=120, required=False)
+    external_id = LineField(
+        label=_("External id"),
+        max_length=64,
+        required=False,
+        help_text=_("The customer's number in another system."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        language: Any = self.fields["language"]
+        language.choices = language_choices(str(self.initial.get("language") or ""))
+        self.helper = FormHelper()
+        self.helper.form_tag = False
+        self.helper.layout = Layout(*self.sections())
+
+    def sections(self) -> list[Any]:
+        """The form from top to bottom."""
+        return [
+            Row(Column("name", css_class="col-md-8"), Column("kind", css_class="col-md-4")),
+            Row(Column("email", css_class="col-md-6"), Column("phone", css_class="col-md-6")),
+            Row(Column("language", css_class="col-md-6"), Column("location", css_class="col-md-6")),
+            Row(
+                Column("country", css_class="col-md-4"),
+                Column("city", css_class="col-md-4"),
+                Column("birth_date", css_class="col-md-4"),
+            ),
+            Row(
+                Column("source", css_class="col-md-4"),
+                Column("industry", css_class="col-md-4"),
+                Column("external_id", css_class="col-md-4"),
+            ),
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for something to know the customer by."""
+        data = super().clean() or {}
+        known = ("name", "email", "phone", "external_id")
+        if not self.errors and not any(data.get(field) for field in known):
+            self.add_error("name", _("Give a name, an email, a phone number or an external id."))
+        return data
+
+    def values(self) -> dict[str, Any]:
+        """Return what the service takes."""
+        data = {name: self.cleaned_data[name] for name in CustomerForm.base_fields}
+        location = data.pop("location")
+        return data | {"location_id": location.pk if location else None}
+
+
+class NewCustomerForm(CustomerForm):
+    """A new customer may say at once what they agree to."""
+
+    marketing = forms.BooleanField(
+        label=_("Agrees to get offers and news by email"), required=False
+    )
+    surveys = forms.BooleanField(
+        label=_("Agrees to get questions about purchases by email"), required=False
+    )
+
+    def sections(self) -> list[Any]:
+        """The form, with consent at its end."""
+        return [
+            *super().sections(),
+            Fieldset(
+                _("Consent"),
+                HTML(
+                    "<p class='text-secondary'>{% load i18n %}"
+                    "{% trans 'Tick only what the customer told you.' %}</p>"
+                ),
+                "marketing",
+                "surveys",
+            ),
+        ]
+
+    def consents(self) -> dict[str, bool]:
+        """Return the purposes agreed to; an empty box is no answer and is not recorded."""
+        return {
+            purpose: True
+            for purpose in ConsentEvent.Purpose.values
+            if self.cleaned_data.get(purpose)
+        }
+
+
+class ConsentForm(forms.Form):
+    """One switch of consent."""
+
+    purpose = forms.ChoiceField(choices=ConsentEvent.Purpose.choices)
+    is_granted = forms.ChoiceField(choices=[("yes", "yes"), ("no", "no")])

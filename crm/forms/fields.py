@@ -1,0 +1,38 @@
+"""Fields several crm forms share."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from common.validators import parse_date
+from crm.models import Location
+from crm.selectors.lists import list_locations
+
+
+class DateField(forms.DateField):
+    """A calendar date between 1900 and 2200."""
+
+    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+
+    def to_python(self, value: Any) -> date | None:
+        """The date, or None."""
+        return None if value in self.empty_values else parse_date(value)
+
+
+def location_field(**options: Any) -> forms.ModelChoiceField[Location]:
+    """Return a choice of shop by its code."""
+    options = {"label": _("Shop"), "required": False, "empty_label": _("No shop")} | options
+    return forms.ModelChoiceField(list_locations(), to_field_name="code", **options)
+
+
+def language_choices(present: str = "") -> list[tuple[str, Any]]:
+    """Return the product's languages; a customer's other language stays choosable."""
+    choices: list[tuple[str, Any]] = [("", _("Not known")), *settings.LANGUAGES]
+    if present and present not in dict(choices):
+        choices.append((present, present))
+    return choices

@@ -1,0 +1,153 @@
+"""The form of a quick sale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from crispy_forms.helper import FormHelper
+from crispy_forms.layout import Column, Layout, Row
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from common.forms import DecimalField, InstantField, LineField
+from common.time import now
+from crm.forms.fields import location_field
+from crm.models import Customer, Order
+from crm.selectors.catalogue import products_by_sku
+from crm.selectors.search import find_customers
+from crm.services import NewLine
+
+LINES = 5
+
+
+class PurchaseForm(forms.Form):
+    """Who bought, when and where; what they bought stands in lines beside it, or as an amount."""
+
+    customer = LineField(
+        label=_("Customer"),
+        max_length=254,
+        required=False,
+        help_text=_("Number, email or phone; empty for somebody unknown."),
+    )
+    ordered_at = InstantField(label=_("When"))
+    location = location_field()
+    external_id = LineField(label=_("Receipt number"), max_length=64, required=False)
+    amount = DecimalField(
+        label=_("Amount"),
+        max_digits=15,
+        decimal_places=4,
+        min_value=0,
+        required=False,
+        help_text=_("Only if you give no lines."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.helper = FormHelper()
+        self.helper.form_tag = False
+        self.helper.layout = Layout(
+            Row(
+                Column("customer", css_class="col-md-6"), Column("ordered_at", css_class="col-md-6")
+            ),
+            Row(
+                Column("location", css_class="col-md-6"),
+                Column("external_id", css_class="col-md-6"),
+            ),
+        )
+        self.amount_helper = FormHelper()
+        self.amount_helper.form_tag = False
+        self.amount_helper.layout = Layout(Row(Column("amount", css_class="col-md-6")))
+
+    def clean_customer(self) -> Customer | None:
+        """Return the one customer meant; refuse nobody and several."""
+        text = self.cleaned_data["customer"]
+        if not text:
+            return None
+        found = find_customers(text)
+        if not found:
+            raise ValidationError(_("Nobody has this number, email or phone."))
+        if len(found) > 1:
+            raise ValidationError(_("Several customers have it; give the customer's number."))
+        return found[0]
+
+    def clean_ordered_at(self) -> Any:
+        """Refuse the future."""
+        moment = self.cleaned_data["ordered_at"]
+        if moment > now():
+            raise ValidationError(_("This time has not come yet."))
+        return moment
+
+
+class LineForm(forms.Form):
+    """One line; an empty one is left out."""
+
+    sku = LineField(label=_("SKU"), max_length=64, required=False)
+    quantity = DecimalField(
+        label=_("Quantity"), max_digits=15, decimal_places=4, min_value=0, required=False
+    )
+    unit_price = DecimalField(
+        label=_("Price"), max_digits=15, decimal_places=4, min_value=0, required=False
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """A line needs a product."""
+        data = super().clean() or {}
+        given = any(data.get(name) is not None for name in ("quantity", "unit_price"))
+        if given and not data.get("sku") and "sku" not in self.errors:
+            self.add_error("sku", _("Give the SKU."))
+        return data
+
+
+if TYPE_CHECKING:
+    FormSet = forms.BaseFormSet[LineForm]
+else:
+    FormSet = forms.BaseFormSet
+
+
+class BaseLineFormSet(FormSet):
+    """The lines of a purchase."""
+
+    new_lines: Sequence[NewLine] = ()
+
+    def clean(self) -> None:
+        """Find the products and their prices; one query."""
+        if any(self.errors):
+            return
+        filled = [form for form in self.forms if form.cleaned_data.get("sku")]
+        products = products_by_sku({form.cleaned_data["sku"] for form in filled})
+        lines = []
+        for form in filled:
+            data = form.cleaned_data
+            product = products.get(data["sku"])
+            price = data["unit_price"]
+            if product is None:
+                form.add_error("sku", _("No product has this SKU."))
+                continue
+            if price is None and product.price is None:
+                form.add_error("unit_price", _("This product has no price of its own; give one."))
+                continue
+            lines.append(
+                NewLine(
+                    product_id=product.pk,
+                    quantity=Decimal(1) if data["quantity"] is None else data["quantity"],
+                    unit_price=product.price if price is None else price,
+                    unit_cost=product.cost,
+                )
+            )
+        self.new_lines = lines
+
+
+LineFormSet = forms.formset_factory(
+    LineForm, formset=BaseLineFormSet, extra=LINES, max_num=LINES, absolute_max=LINES
+)
+
+
+class StatusForm(forms.Form):
+    """Delivers or cancels a purchase."""
+
+    status = forms.ChoiceField(
+        choices=[(status.value, status.label) for status in Order.Status if status != "placed"]
+    )

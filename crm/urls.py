@@ -1,0 +1,34 @@
+"""Pages of the crm app."""
+
+from django.urls import path
+
+from crm.views import catalogue, customers, orders, portal, timelines
+
+app_name = "crm"
+
+urlpatterns = [
+    path("customers/", customers.customer_list, name="customer_list"),
+    path("customers/new/", customers.customer_new, name="customer_new"),
+    path("customers/<slug:ref>/", customers.customer_detail, name="customer"),
+    path("customers/<slug:ref>/edit/", customers.customer_edit, name="customer_edit"),
+    path("customers/<slug:ref>/consent/", customers.customer_consent, name="customer_consent"),
+    path(
+        "customers/<slug:ref>/timeline/",
+        timelines.customer_timeline_tab,
+        name="customer_timeline",
+    ),
+    path("customers/<slug:ref>/orders/", timelines.customer_orders_tab, name="customer_orders"),
+    path("orders/", orders.order_list, name="order_list"),
+    path("orders/new/", orders.order_new, name="order_new"),
+    path("orders/<slug:ref>/", orders.order_detail, name="order"),
+    path("orders/<slug:ref>/status/", orders.order_status, name="order_status"),
+    path("products/", catalogue.product_list, name="product_list"),
+    path("products/new/", catalogue.product_new, name="product_new"),
+    path("products/<slug:ref>/edit/", catalogue.product_edit, name="product_edit"),
+    path("locations/", catalogue.location_list, name="location_list"),
+    path("locations/new/", catalogue.location_new, name="location_new"),
+    path("locations/edit/<path:code>/", catalogue.location_edit, name="location_edit"),
+    path("me/", portal.me, name="me"),
+    path("me/consent/", portal.my_consent, name="my_consent"),
+    path("me/language/", portal.my_language, name="my_language"),
+]

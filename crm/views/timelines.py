@@ -1,0 +1,74 @@
+"""The tabs of a customer's page, each a fragment for htmx and a page without it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from accounts.models import User
+from accounts.permissions import roles_required
+from common.keyset import cursor_url, keyset_page
+from crm.models import Customer
+from crm.roles import READERS
+from crm.selectors import get_customer
+from crm.selectors.lists import list_orders
+from crm.selectors.timeline import ORDERS, TimelineEntry, customer_timeline, timeline_kinds
+
+
+@require_safe
+@roles_required(read=READERS)
+def customer_timeline_tab(request: HttpRequest, ref: str) -> HttpResponse:
+    """What happened with a customer, newest first."""
+    customer = get_customer(ref)
+    kinds = timeline_kinds()
+    kind = request.GET.get("kind", "")
+    kind = kind if kind == ORDERS or kind in dict(kinds) else ""
+    page = customer_timeline(customer.pk, kind=kind, cursor=request.GET.get("cursor", ""))
+    context = {
+        "entries": page.entries,
+        "actors": _actors(page.entries),
+        "kinds": kinds,
+        "kind": kind,
+        "earlier_url": cursor_url(request, page.next_cursor),
+        "is_continued": bool(request.GET.get("cursor")),
+    }
+    return _tab(request, customer, "crm/parts/timeline.html", context)
+
+
+@require_safe
+@roles_required(read=READERS)
+def customer_orders_tab(request: HttpRequest, ref: str) -> HttpResponse:
+    """What a customer bought, newest first."""
+    customer = get_customer(ref)
+    page = keyset_page(
+        list_orders(customer_id=customer.pk),
+        order=["-ordered_at", "-id"],
+        cursor=request.GET.get("cursor", ""),
+        size=25,
+    )
+    context = {"orders": page.rows, **page.urls(request)}
+    return _tab(request, customer, "crm/parts/customer_orders.html", context)
+
+
+@vary_on_headers("HX-Request")
+def _tab(
+    request: HttpRequest, customer: Customer, template: str, context: dict[str, Any]
+) -> HttpResponse:
+    context |= {"customer": customer, "tab_template": template}
+    is_fragment = bool(request.htmx)  # type: ignore[attr-defined]
+    return render(request, template if is_fragment else "crm/customer_tab.html", context)
+
+
+def _actors(entries: list[TimelineEntry]) -> dict[str, str]:
+    """Return ``user:<id>`` → name for those who acted; one query."""
+    ids = {
+        int(entry.event.actor.removeprefix("user:"))
+        for entry in entries
+        if entry.event and entry.event.actor.startswith("user:")
+    }
+    users = User.objects.filter(pk__in=ids).only("email", "name") if ids else []
+    return {f"user:{user.pk}": str(user) for user in users}
