@@ -7,8 +7,10 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_lazy as _
 
-from common.registry import menu_entries
+from accounts.models import STAFF_ROLES
+from common.registry import MenuEntry, menu_entries
 
 
 def layout(request: HttpRequest) -> dict[str, Any]:
@@ -28,8 +30,9 @@ def layout(request: HttpRequest) -> dict[str, Any]:
 
 def _menu(role: str, path: str) -> list[dict[str, Any]]:
     """Entries of a role in their order; the one whose address fits the path best is current."""
+    home = MenuEntry(_("Home"), "home", "home", STAFF_ROLES, 0)
     entries: list[dict[str, Any]] = []
-    for entry in sorted(menu_entries, key=lambda one: one.order):
+    for entry in sorted([home, *menu_entries], key=lambda one: one.order):
         if role not in entry.roles:
             continue
         try:
@@ -46,7 +49,9 @@ def _menu(role: str, path: str) -> list[dict[str, Any]]:
                 "is_current": False,
             }
         )
-    fitting = [e for e in entries if path == e["url"] or (e["url"] != "/" and path.startswith(e["url"]))]
+    fitting = [
+        e for e in entries if path == e["url"] or (e["url"] != "/" and path.startswith(e["url"]))
+    ]
     if fitting:
         max(fitting, key=lambda entry: len(entry["url"]))["is_current"] = True
     return entries

@@ -9,8 +9,11 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from config import health
+from config.home import home
 
+handler500 = "config.failures.server_error"
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", home, name="home"),
     path("healthz/live", health.live, name="live"),
     path("healthz/ready", health.ready, name="ready"),
     path("-/prometheus", health.prometheus, name="prometheus"),

@@ -22,7 +22,18 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULES = ROOT / "node_modules"
 VENDOR = ROOT / "static" / "vendor"
 STAMP = VENDOR / "stamp"
-APPS = "accounts common config crm feedback loyalty mailing metrics outreach".split()
+APPS = ["accounts", "common", "config", "crm", "feedback"]
+APPS += ["loyalty", "mailing", "metrics", "outreach"]
+    "accounts",
+    "common",
+    "config",
+    "crm",
+    "feedback",
+    "loyalty",
+    "mailing",
+    "metrics",
+    "outreach",
+]
 
 COPIES = {
     "@tabler/core/dist/css/tabler.min.css": "tabler.css",
@@ -173,7 +184,9 @@ def _copy(source: Path, target: Path) -> None:
     """Copy a file; source maps are not served, so their mention goes."""
     if source.suffix in {".css", ".js"}:
         text = source.read_text(encoding="utf-8")
-        text = re.sub(r"/\*# sourceMappingURL=.*?\*/|^//# sourceMappingURL=.*$", "", text, flags=re.M)
+        text = re.sub(
+            r"/\*# sourceMappingURL=.*?\*/|^//# sourceMappingURL=.*$", "", text, flags=re.M
+        )
         _write(target, text.rstrip() + "\n")
     else:
         shutil.copyfile(source, target)

@@ -61,11 +61,11 @@ _cached_version = lru_cache(maxsize=64)(_version)
 
 @register.simple_tag
 def icon(name: str, css: str = "", label: str = "") -> SafeString:
-    """Draw a Tabler icon of the sprite. css: more classes. label: what it says to screen readers."""
+    """Draw a Tabler icon. css: more classes. label: what screen readers say; none if decorative."""
     says = (
         format_html('role="img" aria-label="{}"', label)
         if label
-        else mark_safe('aria-hidden="true"')  # noqa: S308  a constant
+        else mark_safe('aria-hidden="true"')
     )
     return format_html(
         '<svg class="icon {}" {}><use href="{}#{}"></use></svg>',
@@ -126,7 +126,9 @@ for _name, _filter in {
 
 # --- Figures ------------------------------------------------------------------------------------
 @register.inclusion_tag("parts/chart.html")
-def chart(data: dict[str, Any], chart_id: str, caption: str = "", tall: bool = False) -> dict[str, Any]:
+def chart(
+    data: dict[str, Any], chart_id: str, caption: str = "", tall: bool = False
+) -> dict[str, Any]:
     """Draw a chart; the shape of ``data`` stands at the top of static/js/charts.js."""
     show = {
         "percent": display.format_percent,
@@ -182,6 +184,13 @@ def band(
 
 
 # --- Layout -------------------------------------------------------------------------------------
+@register.simple_tag(takes_context=True)
+def piece(context: Context, template_name: str, values: dict[str, Any]) -> SafeString:
+    """Draw another app's card: it finds its values by name, and all of them in ``card``."""
+    with context.push(**values, card=values):
+        return context.template.engine.get_template(template_name).render(context)
+
+
 class RepeatBlock(template.Node):
     """Renders a block a second time, as plain text."""
 

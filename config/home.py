@@ -1,0 +1,88 @@
+"""The front page: a welcome for strangers, the portal for customers, the day's work for staff."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+from accounts.permissions import MANAGERS
+from common.registry import home_cards
+from common.time import local_date, now
+from crm.models import Customer
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something to set up before the product is of use. At most one query each."""
+
+    title: str | Promise
+    text: str | Promise
+    url: str
+    is_done: bool
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Show ``/`` to whoever comes."""
+    user = request.user
+    if not user.is_authenticated:
+        return render(request, "home/welcome.html")
+    if not user.works_here:
+        return redirect("/me/")
+    steps = list_setup_steps() if user.role in MANAGERS else []
+    context = {
+        "today": local_date(now()),
+        "cards": _load_cards(request),
+        "steps": steps if any(not step.is_done for step in steps) else [],
+        "steps_done": sum(step.is_done for step in steps),
+    }
+    return render(request, "home/index.html", context)
+
+
+def list_setup_steps() -> list[Step]:
+    """Return the steps from an empty installation to the first follow-up, in their order."""
+    return [
+        Step(
+            _("Bring in customers and purchases"),
+            _("From a CSV or Excel file. Nothing is sent and no points are given for the past."),
+            "/imports/",
+            Customer.objects.exists(),
+        ),
+        Step(
+            _("Start the points programme"),
+            _("Say from when on purchases earn points, and how many."),
+            "/loyalty/",
+            _has_any("loyalty", "Programme"),
+        ),
+        Step(
+            _("Switch on the first follow-up"),
+            _("Ask customers a few days after delivery whether they are happy."),
+            "/followups/",
+            _has_any("outreach", "Rule"),
+        ),
+    ]
+
+
+def _has_any(app: str, model: str) -> bool:
+    try:
+        return apps.get_model(app, model)._default_manager.exists()
+    except LookupError:
+        return False
+
+
+def _load_cards(request: HttpRequest) -> list[dict[str, Any]]:
+    """The cards of the visitor's role that have something to say."""
+    cards = []
+    for card in sorted(home_cards, key=lambda one: one.order):
+        if request.user.role not in card.roles:  # type: ignore[union-attr]
+            continue
+        if (context := card.load(request)) is not None:
+            cards.append({"template": card.template, "context": context})
+    return cards
