@@ -88,6 +88,8 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """The way out of an email. Opening the page changes nothing; posting ends it, at once."""
     if request.method == "POST":
         ended = services.unsubscribe(token=token, happened_at=now())
+        if request.POST.get("List-Unsubscribe") == "One-Click":
+            return HttpResponse("OK", content_type="text/plain")  # a program, which reads no page
     else:
         _message, ended = read_unsubscribe_token(token)
     language = language_of(ended.customer)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import secrets
 import time
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -49,6 +50,15 @@ class _RunningClock:
 
     def __call__(self) -> datetime:
         return self._start + timedelta(seconds=self.elapsed)
+
+
+class _Email(EmailMultiAlternatives):
+    """Keeps a long header on one line: a folded way out is not understood everywhere."""
+
+    def message(self) -> Any:
+        message = super().message()
+        message.policy = message.policy.clone(max_line_length=998)
+        return message
 
 
 def send_due(now: datetime) -> int:
@@ -191,7 +201,7 @@ def compose(message: Message, address: str) -> EmailMultiAlternatives:
     if way_out:
         headers["List-Unsubscribe"] = f"<{way_out}>"
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    email = EmailMultiAlternatives(mail.subject, mail.text, to=[address], headers=headers)
+    email = _Email(mail.subject, mail.text, to=[address], headers=headers)
     email.attach_alternative(mail.html, "text/html")
     return email
 
