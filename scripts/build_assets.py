@@ -22,8 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULES = ROOT / "node_modules"
 VENDOR = ROOT / "static" / "vendor"
 STAMP = VENDOR / "stamp"
-APPS = ["accounts", "common", "config", "crm", "feedback"]
-APPS += ["loyalty", "mailing", "metrics", "outreach"]
+APPS = [
     "accounts",
     "common",
     "config",
