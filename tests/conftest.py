@@ -20,6 +20,13 @@ from accounts.services import create_api_key, create_user
 from common.append_only import triggers_lifted
 from common.time import now
 from tests.cast import PASSWORD, make_customer
+from tests.requirements import (  # hooks: pytest finds them by their names here
+    pytest_collection_modifyitems,
+    pytest_runtest_logreport,
+    pytest_sessionfinish,
+)
+
+__all__ = ["pytest_collection_modifyitems", "pytest_runtest_logreport", "pytest_sessionfinish"]
 
 
 def _flush_append_only_tables_too() -> None:

@@ -22,7 +22,6 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -30,6 +29,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from config.embedded.ports import free_port
 from config.embedded.postgres import folder_for
+from tests.requirements import session_is_on_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 90.0  # seconds; two cores may be busy with other tests
@@ -243,11 +243,6 @@ def remove(installation: RunningKeepwell) -> None:
     cluster = folder_for(installation.data_dir)
     shutil.rmtree(installation.data_dir, ignore_errors=True)
     shutil.rmtree(cluster, ignore_errors=True)
-
-
-def session_is_on_postgres() -> bool:
-    """Whether this test session runs on PostgreSQL."""
-    return urlsplit(os.environ.get("DATABASE_URL", "")).scheme.startswith("postgres")
 
 
 @pytest.fixture(scope="module")

@@ -11,15 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import (
-    ROOT,
-    RunningKeepwell,
-    new_installation,
-    remove,
-    running,
-    session_is_on_postgres,
-    wait_for,
-)
+from tests.requirements import session_is_on_postgres
+from tests.running import ROOT, RunningKeepwell, new_installation, remove, running, wait_for
 
 __all__ = ["running"]
 pytestmark = pytest.mark.slow

@@ -1,0 +1,76 @@
+# Keepwell's commands: `make help` lists them.
+# Needs Python 3.11 to 3.13 with venv, make and git; everything else is fetched into this folder.
+
+.DEFAULT_GOAL := help
+.SILENT:
+MAKEFLAGS += --no-print-directory
+PYTHON ?= python3
+RUN := .venv/bin/python
+# An installed uv that really runs; else one of our own in .uv/.
+UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .uv/bin/uv)
+JOBS ?= 2
+# In CI a skipped browser or PostgreSQL test is a failure.
+ifeq ($(CI),true)
+REQUIRE_BROWSER := KEEPWELL_REQUIRED_TESTS=browser
+REQUIRE_POSTGRES := KEEPWELL_REQUIRED_TESTS=postgres
+endif
+unexport VIRTUAL_ENV
+
+.PHONY: help
+help: ## List the commands
+	grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1	\2/' | expand -t 20
+
+.PHONY: install
+install: .venv/installed assets ## Make the environment in .venv/ and fetch the browser assets
+
+.venv/installed: uv.lock pyproject.toml | $(UV)
+	$(UV) sync --quiet --frozen --extra demo
+	touch $@
+
+.uv/bin/uv:
+	$(PYTHON) -m venv .uv
+	.uv/bin/pip install --quiet --disable-pip-version-check uv
+
+.PHONY: assets
+assets: .venv/installed ## Fetch the browser assets named in package-lock.json
+	$(RUN) scripts/build_assets.py
+
+.PHONY: demo
+demo: install ## Bring the product up with real purchases; Ctrl-C stops it
+	exec $(RUN) manage.py up --demo $(if $(PORT),--port $(PORT))
+
+.PHONY: test
+test: install ## Run the tests on SQLite, then on PostgreSQL
+	env -u DATABASE_URL $(REQUIRE_BROWSER) $(RUN) -m pytest -n $(JOBS) --dist loadfile
+	$(REQUIRE_POSTGRES) $(RUN) -m config.embedded.postgres \
+		$(RUN) -m pytest -n $(JOBS) --dist loadfile -m "not browser or postgres"
+
+.PHONY: check
+check: install ## Check style, types, layers, migrations, deployment, translations, docs and secrets
+	$(RUN) scripts/check.py
+
+.PHONY: messages
+messages: .venv/installed ## Gather the strings to translate into locale/
+	$(RUN) scripts/check_translations.py --write
+
+.PHONY: bench
+bench: install ## Measure against the budgets; see benchmarks/README.md
+	$(UV) sync --quiet --frozen --extra demo --group bench
+	for file in benchmarks/[a-z]*.py; do \
+		echo "== $$file" && data=$$(mktemp -d) && \
+		KEEPWELL_DATA_DIR=$$data $(RUN) $$file; code=$$?; rm -rf "$$data"; \
+		[ $$code = 0 ] || exit $$code; \
+	done
+
+.PHONY: faults
+faults: install ## Kill the worker and the broker at work, again and again, on both databases
+	env -u DATABASE_URL KEEPWELL_FAULT_ROUNDS=5 $(RUN) -m pytest tests/faults
+	KEEPWELL_FAULT_ROUNDS=5 $(RUN) -m config.embedded.postgres $(RUN) -m pytest tests/faults
+
+.PHONY: mutants
+mutants: install ## Change the code in small ways and see whether the tests notice
+	$(UV) run --frozen --with "mutmut>=3.2,<4" mutmut run
+
+.PHONY: static
+static: install ## Gather and compress the static files, for an image or a server
+	$(RUN) manage.py collectstatic --noinput --verbosity 0

@@ -1,0 +1,69 @@
+"""What some tests need of the machine: a browser, PostgreSQL; and what CI doesn't let pass.
+
+Without the thing, its tests are skipped with the reason. ``KEEPWELL_REQUIRED_TESTS=browser`` (or
+``postgres``) makes the session fail when one of them was skipped or none ran at all.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_seen: Counter[tuple[str, str]] = Counter()
+
+
+def find_chromium() -> str | None:
+    """Return the path of an installed Chromium, Playwright's own included; None without one."""
+    for name in BROWSERS:
+        if path := shutil.which(name):
+            return path
+    own = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH", Path.home() / ".cache/ms-playwright"))
+    found = sorted(own.glob("chromium-*/chrome-linux*/chrome"))
+    return str(found[-1]) if found else None
+
+
+def session_is_on_postgres() -> bool:
+    """Whether this test session runs on PostgreSQL."""
+    return os.environ.get("DATABASE_URL", "").startswith(("postgres://", "postgresql://"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what this machine or this session can't run."""
+    no_browser = pytest.mark.skip(reason="there is no Chromium on this machine")
+    no_postgres = pytest.mark.skip(reason="this session runs on SQLite")
+    has_browser = find_chromium() is not None
+    for item in items:
+        if "postgres" in item.keywords and not session_is_on_postgres():
+            item.add_marker(no_postgres)
+        elif "browser" in item.keywords and not has_browser:
+            item.add_marker(no_browser)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count by marker what was skipped and what passed."""
+    for marker in ("browser", "postgres"):
+        if marker not in report.keywords:
+            continue
+        if report.skipped and not (
+            marker == "browser" and "postgres" in report.keywords and not session_is_on_postgres()
+        ):
+            _seen[marker, "skipped"] += 1
+        elif report.when == "call" and report.passed:
+            _seen[marker, "passed"] += 1
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the session when required tests were skipped or missing."""
+    if hasattr(session.config, "workerinput"):
+        return  # an xdist worker; its controller sees every report
+    for marker in os.environ.get("KEEPWELL_REQUIRED_TESTS", "").split():
+        skipped, passed = _seen[marker, "skipped"], _seen[marker, "passed"]
+        if skipped or not passed:
+            print(f"\nRequired {marker} tests: {passed} passed, {skipped} skipped.")
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
