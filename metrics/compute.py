@@ -1,0 +1,180 @@
+"""Works figures out from the fact store: which engine, which facts, which windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from common.errors import InvalidInput, NotFound
+from common.time import local_date
+from metrics.facts import store as files
+from metrics.facts.store import Store
+from metrics.facts.tables import ORDER_STATES
+from metrics.figures import Figure, Surroundings, figure_of
+from metrics.kpis.base import Kpi, Measure
+from metrics.windows import Window
+
+if TYPE_CHECKING:
+    from metrics.engines.definitions import DuckEngine, Facts
+    from metrics.engines.kernels import Cell, Orders
+
+AUTO, IBIS_DUCKDB = "auto", "ibis-duckdb"
+ENGINES = (AUTO, IBIS_DUCKDB, "ibis-postgres", "ibis-spark")
+
+
+def refuse_other_engines(engine: str) -> None:
+    """Stop unless this release has the engine.
+
+    :raises ValidationError: it has not.
+    """
+    if engine not in (AUTO, IBIS_DUCKDB):
+        raise ValidationError(
+            _("The engine %(engine)s is not there yet; use auto or ibis-duckdb."),
+            code="engine",
+            params={"engine": engine},
+        )
+
+
+@dataclass
+class Computation:
+    """Figures over one state of the store, cut at as_of and known_at.
+
+    engine: ``auto`` runs kernels where there are some, ``ibis-duckdb`` the definitions alone.
+    """
+
+    store: Store
+    as_of: datetime
+    known_at: datetime
+    engine: str
+    closing: ExitStack
+
+    def figures(
+        self, kpi: Kpi, windows: list[Window], *, product_sku: str | None = None
+    ) -> list[Figure]:
+        """Return the figure for each window, in their order.
+
+        :raises NotFound: no such product.
+        :raises InvalidInput: the figure is not one of products.
+        """
+        measures = self._measures(kpi, windows, product_sku)
+        return [figure_of(kpi, w, measures[w.name], self.surroundings) for w in windows]
+
+    def cohort_cells(self, months: list[Window]) -> list[Cell]:
+        """Return the non-empty cells of the cohort matrix."""
+        from metrics.engines import kernels
+
+        if not months:
+            return []
+        if self.engine == AUTO:
+            return kernels.cohorts(self.orders, months)
+        return kernels.cells_from_rows(self.duck.cohort_cells(self.facts(), months))
+
+    @cached_property
+    def duck(self) -> DuckEngine:
+        """DuckDB over the store, opened when a definition runs."""
+        from metrics.engines.definitions import duck_engine
+
+        return self.closing.enter_context(duck_engine(self.store))
+
+    @cached_property
+    def orders(self) -> Orders:
+        """The orders as arrays, read once."""
+        from metrics.engines import kernels
+
+        return kernels.load_orders(
+            self.store,
+            as_of=self.as_of,
+            known_at=self.known_at,
+            currency=settings.KEEPWELL_CURRENCY,
+        )
+
+    def facts(self, product_sku: str | None = None) -> Facts:
+        """Return the facts as ibis tables."""
+        cut: dict[str, Any] = {
+            "as_of": self.as_of,
+            "known_at": self.known_at,
+            "currency": settings.KEEPWELL_CURRENCY,
+        }
+        if product_sku:
+            cut["product_id"], cut["product_orders"] = _product(product_sku, self.known_at)
+        return self.duck.facts(**cut)
+
+    @cached_property
+    def first_day(self) -> date | None:
+        """Local day of the first loaded order."""
+        return self._edge(ORDER_STATES, "ordered_at", "min")
+
+    @cached_property
+    def fact_days(self) -> tuple[date | None, date | None]:
+        """Local days of the first and the last fact of any kind."""
+        columns = (
+            (ORDER_STATES, "ordered_at"),
+            (ORDER_STATES, "delivered_at"),
+            ("responses", "answered_at"),
+        )
+        first = [day for at in columns if (day := self._edge(*at, "min"))]
+        last = [day for at in columns if (day := self._edge(*at, "max"))]
+        return min(first, default=None), max(last, default=None)
+
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        """What flags depend on."""
+        import pyarrow.compute as pc
+
+        invented = {
+            key
+            for key, table in (("nps", "responses"), ("complaint_rate", "complaints"))
+            if pc.any(self.store.read(table, ["is_simulated"]).column(0)).as_py()
+        }
+        return Surroundings(self.first_day, frozenset(invented))
+
+    def _measures(
+        self, kpi: Kpi, windows: list[Window], product_sku: str | None
+    ) -> dict[str, Measure]:
+        if product_sku and kpi.key != "complaint_rate":
+            raise InvalidInput(_("This figure is not one of products."))
+        if self.engine == AUTO and kpi.kernel:
+            return kpi.kernel(self.orders, windows)
+        return self.duck.measure(kpi, self.facts(product_sku), windows)
+
+    def _edge(self, table: str, column: str, which: str) -> date | None:
+        import pyarrow.compute as pc
+
+        values = self.store.read(table, [column]).column(0)
+        moment = pc.min_max(values)[which].as_py()
+        return None if moment is None else local_date(moment.replace(tzinfo=UTC))
+
+
+@contextmanager
+def computing(
+    store: Store, *, as_of: datetime, known_at: datetime, engine: str = AUTO
+) -> Iterator[Computation]:
+    """Open a computation; the store's files stay until it ends."""
+    refuse_other_engines(engine)
+    with ExitStack() as closing:
+        closing.enter_context(files.reading())
+        yield Computation(store, as_of, known_at, engine, closing)
+
+
+def _product(sku: str, known_at: datetime) -> tuple[int, Any]:
+    """Return the product's id and an Arrow table of the orders that have it."""
+    import pyarrow as pa
+
+    from crm.models import Product
+    from metrics.facts.source import open_source
+    from metrics.facts.tables import product_orders_sql
+
+    product_id = Product.objects.filter(sku=sku).values_list("pk", flat=True).first()
+    if product_id is None:
+        raise NotFound(_("There is no product with this SKU."))
+    with open_source() as source:
+        rows = source.arrow(product_orders_sql(product_id, known_at, source.dialect))
+    return product_id, pa.table({"order_id": rows.column(0).cast(pa.int64())})

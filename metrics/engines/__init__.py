@@ -1,0 +1,1 @@
+"""Two ways to work out the same figures: the definitions themselves, and kernels for hot ones."""

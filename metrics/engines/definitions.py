@@ -1,0 +1,171 @@
+"""Runs the definitions themselves: ibis expressions over the fact store, in DuckDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from metrics.facts.store import Store
+from metrics.facts.tables import ORDER_STATES, TABLES, arrow_schema
+from metrics.kpis.base import DENOMINATOR, NUMERATOR, Kpi, Measure
+from metrics.windows import Window
+
+
+@dataclass
+class Facts:
+    """The facts as ibis tables, cut to what had happened at as_of and was known at known_at.
+
+    product_id, product_orders: for figures of one product; a table of ``order_id``.
+    """
+
+    tables: dict[str, Any]
+    as_of: datetime
+    known_at: datetime
+    currency: str
+    product_id: int | None = None
+    product_orders: Any = None
+
+    @cached_property
+    def orders(self) -> Any:
+        """Orders made before as_of and not cancelled, in the state known at known_at.
+
+        A delivery that had not happened at as_of is cut by the windows.
+        """
+        states = self.tables[ORDER_STATES]
+        known_at = _naive(self.known_at)
+        return states.filter(
+            states.valid_from <= known_at,
+            states.valid_until.isnull() | (states.valid_until > known_at),
+            states.status != "cancelled",
+            states.ordered_at < _naive(self.as_of),
+        )
+
+    @cached_property
+    def customer_orders(self) -> Any:
+        """The orders of known customers."""
+        return self.orders.filter(self.orders.customer_id.notnull())
+
+    @cached_property
+    def responses(self) -> Any:
+        """Answers that counted."""
+        rows, known_at = self.tables["responses"], _naive(self.known_at)
+        return rows.filter(
+            rows.recorded_at <= known_at,
+            rows.voided_at.isnull() | (rows.voided_at > known_at),
+            rows.answered_at < _naive(self.as_of),
+        )
+
+    @cached_property
+    def complaints(self) -> Any:
+        """Complaints that counted."""
+        rows, known_at = self.tables["complaints"], _naive(self.known_at)
+        return rows.filter(
+            rows.recorded_at <= known_at,
+            rows.dropped_at.isnull() | (rows.dropped_at > known_at),
+            rows.opened_at < _naive(self.as_of),
+        )
+
+
+class DuckEngine:
+    """An open DuckDB connection over the store."""
+
+    def __init__(self, backend: Any, store: Store) -> None:
+        self._backend = backend
+        self._tables = {name: self._open(store, name) for name in TABLES}
+
+    def _open(self, store: Store, name: str) -> Any:
+        import pyarrow as pa
+
+        if paths := [str(path) for path in store.paths(name)]:
+            return self._backend.read_parquet(paths, table_name=name)
+        plain = pa.schema(
+            [(f.name, pa.string() if pa.types.is_dictionary(f.type) else f.type)
+             for f in arrow_schema(name)]
+        )  # fmt: skip
+        return self._backend.create_table(name, plain.empty_table())
+
+    def facts(self, *, product_orders: Any = None, **cut: Any) -> Facts:
+        """Return the facts as of a moment. product_orders: an Arrow table of ``order_id``."""
+        if product_orders is not None:
+            product_orders = self._backend.create_table(
+                "product_orders", product_orders, overwrite=True
+            )
+        return Facts(self._tables, product_orders=product_orders, **cut)
+
+    def measure(self, kpi: Kpi, facts: Facts, windows: list[Window]) -> dict[str, Measure]:
+        """Run a figure's definition; window name → measure."""
+        expression = kpi.define(facts, self._windows_table(windows))
+        found = {window.name: Measure() for window in windows}
+        for (window, name), ids in _grouped(self._backend.to_pyarrow(expression.members)):
+            found[window].sets[name] = ids
+        if expression.measures is None:
+            for measure in found.values():
+                measure.numerator = len(measure.sets.get(NUMERATOR, ()))
+                measure.denominator = len(measure.sets.get(DENOMINATOR, ()))
+        else:
+            for row in self._backend.to_pyarrow(expression.measures).to_pylist():
+                measure = found[row["window"]]
+                measure.numerator, measure.denominator = row["numerator"], row["denominator"]
+                measure.interval_detail = row["interval_detail"]
+        return found
+
+    def cohort_cells(self, facts: Facts, months: list[Window]) -> Any:
+        """Run the definition of the cohort matrix; see :func:`metrics.kpis.cohorts.define`."""
+        from metrics.kpis import cohorts
+
+        return self._backend.to_pyarrow(cohorts.define(facts, self._windows_table(months)))
+
+    def _windows_table(self, windows: list[Window]) -> Any:
+        import pyarrow as pa
+
+        names = ("start", "end", "until", "look_start", "look_until")
+        columns: dict[str, Any] = {
+            "window": [window.name for window in windows],
+            "place": pa.array(range(len(windows)), pa.int64()),
+        }
+        for name in names:
+            moments = [_naive(getattr(window, name)) for window in windows]
+            columns[name] = pa.array(moments, pa.timestamp("us"))
+        return self._backend.create_table("windows", pa.table(columns), overwrite=True)
+
+
+@contextmanager
+def duck_engine(store: Store) -> Iterator[DuckEngine]:
+    """Open DuckDB in memory over the store's files."""
+    import ibis
+
+    backend = ibis.duckdb.connect()
+    try:
+        yield DuckEngine(backend, store)
+    finally:
+        backend.disconnect()
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _grouped(members: Any) -> Iterator[tuple[tuple[str, str], Any]]:
+    """Split ``window, name, customer_id`` into sorted ids per window and name."""
+    import numpy as np
+
+    if not members.num_rows:
+        return
+    columns = [members.column(name).combine_chunks() for name in ("window", "name")]
+    windows, names = (column.dictionary_encode() for column in columns)
+    ids = members.column("customer_id").to_numpy()
+    key = windows.indices.to_numpy().astype("int64") * len(names.dictionary)
+    key += names.indices.to_numpy()
+    order = np.lexsort((ids, key))
+    key, ids = key[order], ids[order]
+    edges = np.flatnonzero(np.diff(key, prepend=-1))
+    for start, end in zip(edges, [*edges[1:], len(key)], strict=True):
+        window, name = divmod(int(key[start]), len(names.dictionary))
+        yield (
+            (windows.dictionary[window].as_py(), names.dictionary[name].as_py()),
+            ids[start:end],
+        )

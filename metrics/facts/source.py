@@ -1,0 +1,108 @@
+"""Reading the database in columns: one consistent look at all tables.
+
+ADBC reads a SQLite file or PostgreSQL straight into Arrow. A database that lives in memory, and
+changes that are not committed yet (tests), are only seen by Django's own connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from django.db import connection
+
+from metrics.facts.tables import Dialect
+
+
+class Source:
+    """An open look at the database. ``dialect``: how its SQL is written."""
+
+    def __init__(self, execute: Any, vendor: str) -> None:
+        self._execute = execute
+        self.dialect = Dialect(vendor)
+
+    def arrow(self, sql: str) -> Any:
+        """Return the answer as an Arrow table."""
+        return self._execute(sql)
+
+    def row(self, sql: str) -> list[Any]:
+        """Return the one row of the answer as plain numbers and text."""
+        table = self._execute(sql)
+        return [_plain(column[0].as_py()) for column in table.columns]
+
+
+def database_name() -> str:
+    """Return which database this is, without user or password."""
+    settings = connection.settings_dict
+    place = f"{settings.get('HOST') or ''}:{settings.get('PORT') or ''}"
+    return f"{connection.vendor}://{place}/{settings['NAME']}"
+
+
+@contextmanager
+def open_source() -> Iterator[Source]:
+    """Yield a source; everything read through it is of one moment (but see the module)."""
+    if connection.in_atomic_block or _is_in_memory():
+        yield Source(_through_django, connection.vendor)
+        return
+    driver = _connect()
+    try:
+        with driver.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+            def execute(sql: str) -> Any:
+                cursor.execute(sql)
+                return cursor.fetch_arrow_table()
+
+            yield Source(execute, connection.vendor)
+    finally:
+        driver.close()
+
+
+def _is_in_memory() -> bool:
+    name = str(connection.settings_dict["NAME"])
+    return connection.vendor == "sqlite" and (name == ":memory:" or "mode=memory" in name)
+
+
+def _connect() -> Any:
+    settings = connection.settings_dict
+    if connection.vendor == "sqlite":
+        import adbc_driver_sqlite.dbapi
+
+        return adbc_driver_sqlite.dbapi.connect(f"file:{quote(str(settings['NAME']))}?mode=ro")
+    import adbc_driver_postgresql.dbapi
+
+    parts = {
+        "host": settings.get("HOST"),
+        "port": settings.get("PORT"),
+        "user": settings.get("USER"),
+        "password": settings.get("PASSWORD"),
+        "dbname": settings["NAME"],
+        **{
+            name: value
+            for name, value in settings.get("OPTIONS", {}).items()
+            if name.startswith("ssl")
+        },
+    }
+    query = urlencode({name: value for name, value in parts.items() if value}, quote_via=quote)
+    return adbc_driver_postgresql.dbapi.connect(f"postgresql:///?{query}")
+
+
+def _through_django(sql: str) -> Any:
+    import pyarrow as pa
+
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        names = [column[0] for column in cursor.description]
+        rows = cursor.fetchall()
+    columns = zip(*rows, strict=True) if rows else [()] * len(names)
+    return pa.table(
+        [pa.array(column) if column else pa.array([], pa.int64()) for column in columns],
+        names=names,
+    )
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value

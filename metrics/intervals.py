@@ -1,0 +1,46 @@
+"""How far chance alone may have moved a figure: 95 % intervals, as floats."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+Z = 1.959963984540054  # 97.5 % point of the normal distribution
+
+
+def wilson(successes: int, trials: int) -> tuple[float, float] | None:
+    """Return Wilson's score interval of a proportion as ratios; None without trials."""
+    if trials <= 0 or not 0 <= successes <= trials:
+        return None
+    share, square = successes / trials, Z * Z / trials
+    middle = (share + square / 2) / (1 + square)
+    half = Z * sqrt(share * (1 - share) / trials + square / (4 * trials)) / (1 + square)
+    # A bound is exact where the arithmetic would miss 0 or 1 by a rounding error.
+    low = 0.0 if successes == 0 else max(0.0, middle - half)
+    high = 1.0 if successes == trials else min(1.0, middle + half)
+    return low, high
+
+
+def adjusted_wald_score(
+    promoters: int, detractors: int, answers: int
+) -> tuple[float, float] | None:
+    """Return the adjusted-Wald interval of a net promoter score, -100..100; None without answers.
+
+    Three answers are added, three quarters of one to each end, the rest to the middle.
+    """
+    if answers <= 0:
+        return None
+    total = answers + 3
+    up, down = (promoters + 0.75) / total, (detractors + 0.75) / total
+    score = up - down
+    half = Z * sqrt((up + down - score * score) / total)
+    return max(-100.0, (score - half) * 100), min(100.0, (score + half) * 100)
+
+
+def mean_interval(mean: float, deviation: float, count: int) -> tuple[float, float] | None:
+    """Return Student's interval of a mean. deviation: of the sample (n - 1); None below two."""
+    if count < 2:
+        return None
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(count - 1, 0.975)) * deviation / sqrt(count)
+    return mean - half, mean + half

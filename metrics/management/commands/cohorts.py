@@ -1,0 +1,40 @@
+"""``cohorts``: the matrix of first month × months since."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from common.command import Answer, KeepwellCommand
+from common.time import now
+from metrics.selectors.cohorts import cohort_rows
+from metrics.selectors.runs import latest_run
+from metrics.services import recompute
+
+
+class Command(KeepwellCommand):
+    """See :func:`metrics.selectors.cohorts.cohort_rows`."""
+
+    help = "Print the cohort matrix of the latest recompute."
+
+    def add_options(self, parser: CommandParser) -> None:
+        """Which matrix."""
+        parser.add_argument("--unit", choices=["month"], default="month")
+        parser.add_argument("--measure", choices=["customers", "revenue"], default="customers")
+
+    def answer(self, **options: Any) -> Answer:
+        """Read the matrix; compute it first where nothing was computed yet."""
+        run = latest_run() or recompute(now=now())
+        measure = options["measure"]
+        rows = [
+            {
+                "cohort": row.cohort,
+                "size": row.size,
+                "complete": row.is_complete,
+                "cells": row.cells(measure),
+                "flags": row.flags,
+            }
+            for row in cohort_rows(run)
+        ]
+        return Answer({"cohorts": rows})

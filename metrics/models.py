@@ -1,0 +1,152 @@
+"""Recomputes, the figures they found, and the people behind them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from common.money import MoneyField
+from common.refs import new_ref
+
+
+class RecomputeRun(models.Model):
+    """One computation of all figures, from the request to its end.
+
+    as_of: facts up to then (occurred); known_at: as known then (recorded). A run without an
+    as_of of its own is of the moment it starts (until then, of its request); such runs are what
+    the pages show.
+    """
+
+    class Status(models.TextChoices):
+        """How far it got."""
+
+        REQUESTED = "requested", _("Requested")
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        FAILED = "failed", _("Failed")
+
+    ref = models.CharField(max_length=16, unique=True, default=new_ref)
+    status = models.CharField(max_length=10, choices=Status)
+    is_pinned = models.BooleanField(default=False)  # as_of or known_at were asked for
+    actor = models.CharField(max_length=64)
+    engine = models.CharField(max_length=16, default="auto")
+    as_of = models.DateTimeField()
+    known_at = models.DateTimeField()
+    requested_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    figures = models.PositiveIntegerField(default=0)
+    seconds = models.FloatField(default=0)
+    marks = models.JSONField(
+        default=dict
+    )  # the database's cheap answers before the facts were read
+    first_day = models.DateField(null=True)  # local day of the first loaded order
+    store_id = models.CharField(max_length=32, blank=True)  # whose lock the run holds
+    error = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["status"], condition=Q(status="running"), name="recompute_one_at_a_time"
+            ),
+            models.UniqueConstraint(
+                fields=["status"], condition=Q(status="requested"), name="recompute_one_request"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["status", "-finished_at", "-id"], name="recompute_latest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ref} {self.status}"
+
+
+class MemberSet(models.Model):
+    """A set of customers, kept once however many figures it stands behind.
+
+    members: a roaring bitmap of ``Customer.id``, serialised; digest: of these bytes.
+    """
+
+    digest = models.CharField(max_length=32, unique=True)
+    size = models.PositiveIntegerField()
+    members = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.size} customers"
+
+
+class Snapshot(models.Model):
+    """A figure of one period as a run found it; shown by the pages, never changed.
+
+    period: ``2026-Q1`` …, empty for everything up to as_of.  unit: of the period, or ``all``.
+    dimension: a slice such as ``product=SKU``; empty for everybody.
+    numerator: a count, or an amount of money.
+    """
+
+    run = models.ForeignKey(RecomputeRun, on_delete=models.CASCADE, related_name="snapshots")
+    kpi = models.CharField(max_length=40)
+    period = models.CharField(max_length=10, blank=True)
+    unit = models.CharField(max_length=8)
+    dimension = models.CharField(max_length=80, blank=True)
+    starts_on = models.DateField(null=True)  # first local day of the period; orders a trend
+    value = models.DecimalField(max_digits=24, decimal_places=6, null=True)
+    numerator = MoneyField()
+    denominator = models.BigIntegerField()
+    low = models.DecimalField(max_digits=24, decimal_places=6, null=True)
+    high = models.DecimalField(max_digits=24, decimal_places=6, null=True)
+    is_complete = models.BooleanField()
+    flags = models.JSONField(default=list)
+    definition_hash = models.CharField(max_length=16)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["run", "kpi", "period", "dimension"], name="snapshot_once"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["run", "unit", "starts_on"], name="snapshot_trend"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kpi} {self.period}"
+
+
+class SnapshotSet(models.Model):
+    """Which set of customers stands behind which part of a figure."""
+
+    snapshot = models.ForeignKey(Snapshot, on_delete=models.CASCADE, related_name="sets")
+    name = models.CharField(max_length=16)  # numerator, denominator, lost, …
+    members = models.ForeignKey(MemberSet, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["snapshot", "name"], name="snapshot_set_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} of snapshot {self.snapshot_id}"
+
+
+class CohortCell(models.Model):
+    """Who of a month's new customers bought again so many months later; empty cells have no row.
+
+    amount: what they spent in that month, in the organisation's currency.
+    """
+
+    run = models.ForeignKey(RecomputeRun, on_delete=models.CASCADE, related_name="cells")
+    cohort = models.CharField(max_length=7)  # 2026-05
+    offset = models.PositiveSmallIntegerField()
+    amount = MoneyField()
+    members = models.ForeignKey(MemberSet, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["run", "cohort", "offset"], name="cohort_cell_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.cohort} + {self.offset}"

@@ -1,0 +1,1 @@
+"""Reads of the metrics app; nothing here loads a heavy library."""

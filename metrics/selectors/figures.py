@@ -1,0 +1,56 @@
+"""Figures as a run found them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from metrics.figures import Figure, document
+from metrics.kpis import KPIS
+from metrics.models import RecomputeRun, Snapshot
+
+
+def find_snapshot(run: RecomputeRun, key: str, period: str) -> Snapshot | None:
+    """Return a run's figure for a period (empty: everything up to as_of); one query."""
+    return (
+        Snapshot.objects.filter(run=run, kpi=key, period=period, dimension="")
+        .select_related("run")
+        .first()
+    )
+
+
+def list_snapshots(run: RecomputeRun, **filters: Any) -> list[Snapshot]:
+    """Return a run's figures, oldest period first; one query."""
+    return list(
+        Snapshot.objects.filter(run=run, dimension="", **filters).order_by("kpi", "starts_on")
+    )
+
+
+def figure_from(snapshot: Snapshot) -> Figure:
+    """Return the figure a snapshot keeps, without its sets."""
+    kpi = KPIS[snapshot.kpi]
+    numerator: Decimal | int = snapshot.numerator
+    return Figure(
+        kpi=kpi,
+        period=snapshot.period,
+        unit=snapshot.unit,
+        value=snapshot.value,
+        numerator=numerator if kpi.unit == "money" else int(numerator),
+        denominator=snapshot.denominator,
+        low=snapshot.low,
+        high=snapshot.high,
+        is_complete=snapshot.is_complete,
+        flags=snapshot.flags,
+    )
+
+
+def snapshot_document(snapshot: Snapshot) -> dict[str, Any]:
+    """Return a snapshot as ``kpi --json`` and the API print it."""
+    run = snapshot.run
+    found: dict[str, Any] = document(
+        figure_from(snapshot),
+        as_of=run.as_of,
+        known_at=run.known_at,
+        computed_at=run.finished_at or run.requested_at,
+    )
+    return found

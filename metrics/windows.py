@@ -1,0 +1,107 @@
+"""The stretches of time figures are computed for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
+
+from common.time import Period, PeriodUnit, local_date, organisation_timezone, start_of_day
+
+LOOK_BACK_DAYS = 90  # W: a customer is active at t after an order in [t - W, t)
+WindowUnit = PeriodUnit | Literal["all"]
+YEARS_KEPT = 10  # older periods are computed when asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A period as seen at ``as_of``, or everything up to then (unit ``all``, empty name).
+
+    start, end: aware UTC, half-open; ``until``: the end, or ``as_of`` where that is earlier.
+    look_start, look_until: where the look-backs of start and until begin.
+    observed: the moment up to which facts can be complete: ``as_of``, or ``known_at`` if earlier.
+    """
+
+    name: str
+    unit: WindowUnit
+    start: datetime
+    end: datetime
+    until: datetime
+    look_start: datetime
+    look_until: datetime
+    observed: datetime
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the whole period was observed."""
+        return self.end <= self.observed
+
+    def is_over_for(self, days: int) -> bool:
+        """Whether ``days`` (of 24 hours) after its end were observed as well."""
+        return self.end + timedelta(days=days) <= self.observed
+
+    def is_truncated(self, first_day: date | None) -> bool:
+        """Whether the look-back of the start reaches before the first loaded day."""
+        return first_day is not None and self.look_start < start_of_day(first_day)
+
+
+def days_before(moment: datetime, days: int) -> datetime:
+    """Return the instant ``days`` local days earlier at the same local time, aware UTC."""
+    local = moment.astimezone(organisation_timezone())
+    wall = local.replace(tzinfo=None, fold=0) - timedelta(days=days)
+    return wall.replace(tzinfo=local.tzinfo, fold=local.fold).astimezone(UTC)
+
+
+def window_of(period: Period | None, *, as_of: datetime, known_at: datetime) -> Window:
+    """Return the window of a period; of everything up to ``as_of`` when period is None."""
+    if period is None:
+        start, end = datetime(1900, 1, 1, tzinfo=UTC), as_of
+    else:
+        start, end = period.start, period.end
+    until = max(start, min(end, as_of))
+    return Window(
+        name=str(period or ""),
+        unit=period.unit if period else "all",
+        start=start,
+        end=end,
+        until=until,
+        look_start=days_before(start, LOOK_BACK_DAYS) if period else start,
+        look_until=days_before(until, LOOK_BACK_DAYS),
+        observed=min(as_of, known_at),
+    )
+
+
+def last_complete(unit: PeriodUnit, as_of: datetime) -> Period:
+    """Return the last period of ``unit`` that had ended at ``as_of``."""
+    return Period.containing(local_date(as_of), unit).shifted(-1)
+
+
+def periods_between(first: date, last: date, unit: PeriodUnit) -> Iterator[Period]:
+    """Yield the periods of ``unit`` from the one holding ``first`` to the one holding ``last``."""
+    period = Period.containing(first, unit)
+    while period.first_day <= last:
+        yield period
+        period = period.shifted(1)
+
+
+def windows_kept(
+    *, first_day: date | None, last_day: date | None, as_of: datetime, known_at: datetime
+) -> list[Window]:
+    """Return the windows of a recompute: months, quarters, years with facts, and everything.
+
+    first_day, last_day: local days of the first and last fact. The last complete period of each
+    unit and the present one are always among them.
+    """
+    today = local_date(as_of)
+    windows = [window_of(None, as_of=as_of, known_at=known_at)]
+    units: tuple[PeriodUnit, ...] = ("month", "quarter", "year")
+    for unit in units:
+        present = Period.containing(today, unit)
+        wanted = {present, present.shifted(-1)}
+        if first_day and last_day:
+            last = min(today, last_day + timedelta(days=LOOK_BACK_DAYS + 31))
+            first = max(first_day, date(max(last.year - YEARS_KEPT + 1, 1900), 1, 1))
+            wanted |= set(periods_between(first, last, unit))
+        windows += [window_of(p, as_of=as_of, known_at=known_at) for p in sorted(wanted)]
+    return windows
