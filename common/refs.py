@@ -9,3 +9,17 @@ REF_LENGTH = 12  # 31**12 ≈ 2**59
 def new_ref() -> str:
     """Return a new random ref of :data:`REF_LENGTH` characters."""
     return "".join(secrets.choice(ALPHABET) for _ in range(REF_LENGTH))
+
+
+_DRAWN = bytes(ord(ALPHABET[byte % len(ALPHABET)]) for byte in range(256))
+_UNEVEN = bytes(range(256 // len(ALPHABET) * len(ALPHABET), 256))  # would favour some letters
+
+
+def new_refs(count: int) -> list[str]:
+    """Return many new refs at once, for bulk work."""
+    letters = ""
+    while len(letters) < count * REF_LENGTH:
+        letters += secrets.token_bytes(count * 14).translate(_DRAWN, _UNEVEN).decode()
+    return [
+        letters[start : start + REF_LENGTH] for start in range(0, count * REF_LENGTH, REF_LENGTH)
+    ]

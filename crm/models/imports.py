@@ -38,6 +38,7 @@ class ImportBatch(models.Model):
     updated = models.PositiveBigIntegerField(default=0)
     unchanged = models.PositiveBigIntegerField(default=0)
     rejected = models.PositiveBigIntegerField(default=0)
+    applied_through = models.CharField(max_length=64, blank=True)  # last record id; to go on from
     error = models.TextField(blank=True)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)

@@ -1,0 +1,1 @@
+"""Data that come in as files: streamed, checked, set-based, repeatable."""

@@ -1,0 +1,202 @@
+"""Imports of shops and products."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models, transaction
+from django.utils.translation import gettext as _
+
+from common.refs import new_refs
+from common.validators import parse_currency, parse_timezone
+from crm.imports.bulk import fetch_rows, insert_rows, portions, update_rows
+from crm.imports.columns import Column, amount, choice, line, whole
+from crm.imports.kinds import Counts, Kind
+from crm.imports.mapping import Mapping
+from crm.imports.scratch import Scratch
+from crm.models import Location, Product
+
+
+def apply_plain(
+    model: type[models.Model],
+    key: str,
+    names: Sequence[str],
+    records: Sequence[tuple[str, Sequence[Any]]],
+    *,
+    new: dict[str, Any],
+    refs: bool,
+    stamp: str,
+    is_dry_run: bool,
+) -> tuple[Counts, set[str]]:
+    """Insert and update rows that stand alone; filled cells overwrite.
+
+    new: what a new row has where the file says nothing.
+    Returns the counts, and the codes of the rows that needed no change.
+    """
+    known = {
+        row[0]: row
+        for row in fetch_rows(
+            model, (key, "id", *names), where=key, among=[key for key, _row in records], lock=True
+        )
+    }
+    inserts, updates, unchanged = [], [], set()
+    for code, values in records:
+        row = known.get(code)
+        if row is None:
+            filled = [
+                new.get(name) if value is None else value
+                for name, value in zip(names, values, strict=True)
+            ]
+            inserts.append([code, *filled, stamp])
+            continue
+        wanted = [
+            old if value is None else value for old, value in zip(row[2:], values, strict=True)
+        ]
+        if wanted == list(row[2:]):
+            unchanged.add(code)
+        else:
+            updates.append([*wanted, row[1]])
+    if not is_dry_run:
+        columns = [key, *names, "recorded_at"]
+        if refs:
+            columns.append("ref")
+            for row, ref in zip(inserts, new_refs(len(inserts)), strict=True):
+                row.append(ref)
+        insert_rows(model, columns, inserts)
+        update_rows(model, names, updates)
+    return Counts(len(inserts), len(updates), len(unchanged)), unchanged
+
+
+class Locations(Kind):
+    """Shops by code."""
+
+    name = "locations"
+    key = "code"
+    stored: ClassVar = ("name", "timezone")
+
+    def list_columns(self, mapping: Mapping) -> list[Column]:
+        """Columns of a file of shops."""
+        return [
+            Column("code", line(64), is_required=True),
+            Column("name", line(), is_required=True),
+            Column("timezone", parse_timezone),
+        ]
+
+    def apply(self, records: list[Any], *, stamp: str, scratch: Scratch) -> Counts:
+        """Insert and update shops."""
+        counts, _unchanged = apply_plain(
+            Location,
+            "code",
+            self.stored,
+            records,
+            new={"timezone": ""},
+            refs=False,
+            stamp=stamp,
+            is_dry_run=self.context.is_dry_run,
+        )
+        return counts
+
+
+class Products(Kind):
+    """Products by SKU. The special offer may stand anywhere in the same file."""
+
+    name = "products"
+    key = "sku"
+    stored: ClassVar = (
+        "name",
+        "category",
+        "kind",
+        "price",
+        "cost",
+        "currency",
+        "consumption_days",
+        "special_offer_sku",
+    )
+
+    def list_columns(self, mapping: Mapping) -> list[Column]:
+        """Columns of a file of products."""
+        return [
+            Column("sku", line(64), is_required=True),
+            Column("name", line()),
+            Column("category", line(120)),
+            Column("kind", choice(*Product.Kind.values)),
+            Column("price", amount(mapping)),
+            Column("cost", amount(mapping)),
+            Column("currency", parse_currency),
+            Column("special_offer_sku", line(64)),
+            Column("consumption_days", whole),
+        ]
+
+    def settle(self, scratch: Scratch) -> None:
+        """Refuse rows whose special offer is neither in the file nor known."""
+        while True:
+            rows = scratch.connection.execute(
+                "SELECT line, special_offer_sku FROM line WHERE special_offer_sku IS NOT NULL"
+                " AND special_offer_sku NOT IN (SELECT key FROM line)"
+            ).fetchall()
+            known = {
+                sku
+                for (sku,) in fetch_rows(
+                    Product, ("sku",), where="sku", among={sku for _line, sku in rows}
+                )
+            }
+            bad = [(number, sku) for number, sku in rows if sku not in known]
+            if not bad:
+                return
+            reason = _("There is no product with this SKU.")
+            self.refuse((number, "special_offer_sku", sku, reason) for number, sku in bad)
+            scratch.remove_lines(number for number, _sku in bad)
+
+    def apply(self, records: list[Any], *, stamp: str, scratch: Scratch) -> Counts:
+        """Insert and update products; special offers are linked in ``finish``."""
+        counts, unchanged = apply_plain(
+            Product,
+            "sku",
+            self.stored[:-1],
+            [(sku, row[:-1]) for sku, row in records],
+            new={
+                "name": "",
+                "category": "",
+                "kind": Product.Kind.OTHER,
+                "currency": settings.KEEPWELL_CURRENCY,
+            },
+            refs=True,
+            stamp=stamp,
+            is_dry_run=self.context.is_dry_run,
+        )
+        offers = {sku: row[-1] for sku, row in records if row[-1] and sku in unchanged}
+        relinked = len(_wrong_offers(offers))
+        counts.unchanged -= relinked
+        counts.updated += relinked
+        return counts
+
+    def finish(self, scratch: Scratch) -> None:
+        """Link products to their special offers."""
+        pairs = scratch.connection.execute(
+            "SELECT key, special_offer_sku FROM line WHERE line IN (SELECT MAX(line) FROM line"
+            " WHERE special_offer_sku IS NOT NULL GROUP BY key) ORDER BY key"
+        )
+        for portion in portions(pairs, 1_000):
+            with transaction.atomic():
+                update_rows(Product, ("special_offer_id",), _wrong_offers(dict(portion)))
+
+
+def _wrong_offers(offers: dict[str, str]) -> list[tuple[int | None, int]]:
+    """Return (right offer, product) database ids where a product's special offer is another."""
+    known = {
+        sku: (row_id, offer_id)
+        for sku, row_id, offer_id in fetch_rows(
+            Product,
+            ("sku", "id", "special_offer_id"),
+            where="sku",
+            among=offers.keys() | set(offers.values()),
+        )
+    }
+    right = {sku: known.get(offer, (None, None))[0] for sku, offer in offers.items()}
+    return [
+        (right[sku], known[sku][0])
+        for sku in offers
+        if right[sku] is None or known[sku][1] != right[sku]
+    ]

@@ -1,0 +1,272 @@
+"""Running an import: check every row into a scratch file, then apply records in portions.
+
+Nothing is written before the whole file was read. Each portion is one short transaction that
+also notes how far the import got, so the same import started again goes on from there.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from common.services import record_event
+from common.time import now
+from crm.imports.batches import ImportPlan, begin_batch, only_one_import, resume_batch
+from crm.imports.catalogue import Locations, Products
+from crm.imports.columns import stored_instant
+from crm.imports.customers import Customers
+from crm.imports.kinds import Context, Counts, Kind
+from crm.imports.mapping import Mapping
+from crm.imports.orders import Orders
+from crm.imports.rejects import keep_rejects, list_rejects, write_rejects_file
+from crm.imports.scratch import Scratch
+from crm.imports.sources import Chunk, Source, UnreadableFile
+from crm.models import ImportBatch
+
+KINDS: dict[str, type[Kind]] = {
+    kind.name: kind for kind in (Locations, Products, Customers, Orders)
+}
+PORTION = 8_000  # table rows per transaction, which keeps it well under 250 ms on SQLite
+ATTEMPTS = 3  # of a portion, where somebody else wrote the same record at the same time
+SHOWN_REJECTS = 20
+Tell = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What an import did. rows and rejected count rows of the file; the rest counts records."""
+
+    kind: str
+    mode: str
+    batch: str | None
+    rows: int = 0
+    rejected: int = 0
+    counts: Counts = field(default_factory=Counts)
+    rejects: list[dict[str, Any]] = field(default_factory=list)
+    ignored_columns: list[str] = field(default_factory=list)
+    was_resumed: bool = False
+
+
+def import_source(
+    *,
+    source: Source,
+    plan: ImportPlan,
+    mapping: Mapping | None = None,
+    is_dry_run: bool = False,
+    is_invented: bool = False,
+    rejects_path: Path | None = None,
+    tell: Tell = lambda text: None,
+) -> Outcome:
+    """Bring the database to what a source of rows says, and return what that took.
+
+    rejects_path: where to write the refused rows as CSV.
+    tell: is given a line of progress about every second.
+    Waits while another import of this installation runs. Short transactions of its own: call it
+    outside of any.
+
+    :raises UnreadableFile: the header or the file is not what it should be; nothing is written.
+    """
+    mapping = mapping or Mapping()
+    context = Context(mapping, plan.mode, plan.actor, is_dry_run, is_invented)
+    kind = KINDS[plan.kind](context)
+    names = _names(source.header, kind, mapping)
+    kind.check_header([*names.values(), *mapping.constants])
+    outcome = Outcome(plan.kind, plan.mode, None)
+    outcome.ignored_columns = [name for name in source.header if name and name not in names]
+    run = _Run(kind, outcome, tell)
+    if is_dry_run:
+        with tempfile.TemporaryDirectory(prefix="keepwell-import-") as folder:
+            run.scratch = Scratch(Path(folder) / "scratch.sqlite3", kind.stored)
+            run.check(source, names, mapping)
+            run.apply(None)
+            run.report(rejects_path)
+            run.scratch.discard()
+        return outcome
+    with only_one_import(tell):
+        batch, scratch = resume_batch(plan, kind.stored) or begin_batch(plan, kind.stored)
+        run.scratch, outcome.batch = scratch, batch.ref
+        try:
+            if scratch.finding("rows") is not None:
+                run.take_up(batch)
+            else:
+                run.check(source, names, mapping)
+            run.apply(batch)
+            keep_rejects(batch, scratch)
+            run.report(rejects_path)
+            run.close(batch)
+        except Exception as error:
+            ImportBatch.objects.filter(pk=batch.pk).update(
+                status=ImportBatch.Status.FAILED,
+                finished_at=now(),
+                error=str(error) if isinstance(error, UnreadableFile) else type(error).__name__,
+            )
+            raise
+        finally:
+            scratch.discard()  # only a killed run leaves it behind
+    return outcome
+
+
+def _names(header: list[str], kind: Kind, mapping: Mapping) -> dict[str, str]:
+    """Return the file's column names to ours.
+
+    :raises UnreadableFile: the mapping names what is not there.
+    """
+    if unknown := sorted(
+        (set(mapping.columns.values()) | mapping.constants.keys()) - kind.columns.keys()
+    ):
+        reason = _("The mapping names columns this kind does not have: %(names)s.")
+        raise UnreadableFile(reason % {"names": ", ".join(unknown)})
+    if absent := sorted(mapping.columns.keys() - set(header)):
+        reason = _("The mapping names columns the file does not have: %(names)s.")
+        raise UnreadableFile(reason % {"names": ", ".join(absent)})
+    names = {}
+    for name in header:
+        ours = mapping.columns.get(name) or name.casefold().replace(" ", "_")
+        if ours in kind.columns and ours not in mapping.constants:
+            if ours in names.values():
+                reason = _("Two columns of the file would be %(name)s.")
+                raise UnreadableFile(reason % {"name": ours})
+            names[name] = ours
+    return names
+
+
+class _Run:
+    """One import under way."""
+
+    scratch: Scratch
+
+    def __init__(self, kind: Kind, outcome: Outcome, tell: Tell) -> None:
+        self.kind, self.outcome, self.tell = kind, outcome, tell
+        self._told_at = time.monotonic()
+
+    def _progress(self, count: int, what: str) -> None:
+        if time.monotonic() - self._told_at >= 1:
+            self._told_at = time.monotonic()
+            self.tell(f"{self.outcome.kind}: {count:,} {what}")
+
+    def check(self, source: Source, names: dict[str, str], mapping: Mapping) -> None:
+        """Read the whole source; keep what is usable and what is wrong with the rest."""
+        scratch, outcome = self.scratch, self.outcome
+        self.kind.refuse = scratch.add_rejects
+
+        def refuse(line: int, name: str, value: str, reason: str) -> None:
+            outcome.rows += 1
+            scratch.add_rejects([(line, name, value, reason)])
+
+        for chunk in source.chunks(refuse):
+            rows = len(chunk.lines)
+            columns = {ours: chunk.columns[theirs] for theirs, ours in names.items()}
+            columns |= {name: [text] * rows for name, text in mapping.constants.items()}
+            checked = self.kind.check(Chunk(chunk.lines, columns))
+            outcome.rows += rows
+            places, rejects = checked.rejects()
+            kept: Iterable[Any] = self.kind.rows(checked)
+            if rejects:
+                scratch.add_rejects(rejects)
+                keys = checked.columns[self.kind.key]
+                scratch.add_spoiled(keys[place] for place in places if isinstance(keys[place], str))
+                kept = [row for place, row in enumerate(kept) if place not in places]
+            scratch.add_rows(kept)
+            self._progress(outcome.rows, "rows checked")
+        self.kind.settle(scratch)
+        scratch.finish_checking(outcome.rows)
+
+    def take_up(self, batch: ImportBatch) -> None:
+        """Go on where a killed run of the same import stopped."""
+        self.kind.refuse = self.scratch.add_rejects
+        self.outcome.was_resumed = True
+        self.outcome.rows = int(self.scratch.finding("rows") or 0)
+        self.outcome.counts = Counts(batch.created, batch.updated, batch.unchanged)
+
+    def apply(self, batch: ImportBatch | None) -> None:
+        """Apply all records, portion by portion."""
+        done = 0
+        for key, records in self._portions(batch.applied_through if batch else ""):
+            self.scratch.commit()
+            self._apply_portion(batch, key, records)
+            done += len(records)
+            self._progress(done, "records written")
+        if batch:
+            self.kind.finish(self.scratch)
+
+    def _portions(self, after: str) -> Iterator[tuple[str, list[Any]]]:
+        records: list[Any] = []
+        weight, key = 0, after
+        for key, rows in self.scratch.records(after):
+            record = self.kind.gather(key, rows)
+            if record is None:
+                continue
+            records.append(record)
+            weight += self.kind.weight(rows)
+            if weight >= PORTION:
+                yield key, records
+                records, weight = [], 0
+        if records:
+            yield key, records
+
+    def _apply_portion(self, batch: ImportBatch | None, key: str, records: list[Any]) -> None:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with transaction.atomic():
+                    counts = self.kind.apply(
+                        records, stamp=stored_instant(now()), scratch=self.scratch
+                    )
+                    if batch:
+                        total = self.outcome.counts
+                        ImportBatch.objects.filter(pk=batch.pk).update(
+                            rows_total=self.outcome.rows,
+                            created=total.created + counts.created,
+                            updated=total.updated + counts.updated,
+                            unchanged=total.unchanged + counts.unchanged,
+                            applied_through=key,
+                        )
+                break
+            except IntegrityError:
+                if attempt == ATTEMPTS:
+                    raise
+        self.outcome.counts.add(counts)
+
+    def report(self, rejects_path: Path | None) -> None:
+        """Count and show what was refused."""
+        self.scratch.commit()
+        self.outcome.rejected = self.scratch.rejected_rows()
+        for line, name, value, reason in list_rejects(self.scratch):
+            if len(self.outcome.rejects) == SHOWN_REJECTS:
+                break
+            self.outcome.rejects.append(
+                {"line": line, "column": name, "value": value, "reason": reason}
+            )
+        if rejects_path:
+            write_rejects_file(rejects_path, self.scratch)
+
+    @transaction.atomic
+    def close(self, batch: ImportBatch) -> None:
+        """Declare the import done; one event tells of what it changed."""
+        counts, finished_at = self.outcome.counts, now()
+        ImportBatch.objects.filter(pk=batch.pk).update(
+            status=ImportBatch.Status.DONE,
+            rows_total=self.outcome.rows,
+            rejected=self.outcome.rejected,
+            finished_at=finished_at,
+        )
+        if counts.created or counts.updated:
+            record_event(
+                kind="import.finished",
+                subject_kind="import",
+                subject_ref=batch.ref,
+                occurred_at=finished_at,
+                actor=batch.actor,
+                codes={
+                    "kind": batch.kind,
+                    "mode": batch.mode,
+                    "created": counts.created,
+                    "updated": counts.updated,
+                },
+            )

@@ -1,0 +1,177 @@
+"""What every kind of import has in common: columns, checking of chunks, applying of records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from django.db import models
+from django.utils.translation import gettext as _
+
+from crm.imports.bulk import next_ids
+from crm.imports.columns import Bad, Column, Memo
+from crm.imports.lookups import Lookup
+from crm.imports.mapping import Mapping
+from crm.imports.scratch import Reject, Row, Scratch
+from crm.imports.sources import Chunk, UnreadableFile
+
+
+@dataclass(slots=True)
+class Counts:
+    """Records (not rows) by what the import did to them."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+    def add(self, other: Counts) -> None:
+        """Add another chunk's counts."""
+        self.created += other.created
+        self.updated += other.updated
+        self.unchanged += other.unchanged
+
+
+@dataclass(slots=True)
+class Checked:
+    """A chunk with stored values. suspects: columns in which something may be bad."""
+
+    lines: Sequence[int]
+    columns: dict[str, list[Any]]
+    suspects: set[str] = field(default_factory=set)
+    texts: dict[str, Sequence[str]] = field(default_factory=dict)  # as they stand in the file
+
+    def resolve(self, name: str, lookup: Lookup) -> None:
+        """Replace codes by database ids."""
+        if name in self.columns:
+            self.columns[name] = lookup.find(self.columns[name])
+            if lookup.has_bad:
+                self.suspects.add(name)
+
+    def spoil(self, name: str, place: int, reason: str) -> None:
+        """Declare one cell unusable."""
+        self.columns[name][place] = Bad(reason)
+        self.suspects.add(name)
+
+    def rejects(self) -> tuple[set[int], list[Reject]]:
+        """Return the places of the unusable rows, and everything wrong with them."""
+        places: set[int] = set()
+        found: list[Reject] = []
+        for name in sorted(self.suspects):
+            texts = self.texts.get(name, ())
+            for place, value in enumerate(self.columns[name]):
+                if isinstance(value, Bad):
+                    places.add(place)
+                    text = texts[place] if texts else ""
+                    found.append((self.lines[place], name, text, value.reason))
+        return places, found
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an import is told beside the file. entry: ``history`` or ``live``."""
+
+    mapping: Mapping
+    entry: str
+    actor: str
+    is_dry_run: bool = False
+    is_invented: bool = False  # names and addresses belong to nobody (demo data)
+
+
+class Kind:
+    """One kind of file. Subclasses say what its columns are and what becomes of its records.
+
+    stored: what of a row is kept for applying, beside line and key; columns absent from the file
+    are stored as None.
+    """
+
+    name: ClassVar[str]
+    key: ClassVar[str]
+    stored: ClassVar[tuple[str, ...]]
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.columns = {column.name: column for column in self.list_columns(context.mapping)}
+        self.present: set[str] = set()
+        self._memos: dict[str, Memo] = {}
+        self.refuse: Callable[[Iterable[Reject]], None] = lambda rejects: None
+
+    def list_columns(self, mapping: Mapping) -> list[Column]:
+        """Return the columns this kind knows."""
+        raise NotImplementedError
+
+    def check_header(self, names: Iterable[str]) -> None:
+        """Learn which columns there are.
+
+        :raises UnreadableFile: a required one is missing.
+        """
+        self.present = set(names) & self.columns.keys()
+        missing = [
+            column.name
+            for column in self.columns.values()
+            if column.is_required and column.name not in self.present
+        ]
+        if missing:
+            raise UnreadableFile(
+                _("The file lacks columns: %(missing)s. Columns of this kind: %(known)s.")
+                % {"missing": ", ".join(missing), "known": ", ".join(self.columns)},
+                missing=missing,
+            )
+        self._memos = {name: Memo(self.columns[name]) for name in self.columns if name in names}
+
+    def check(self, chunk: Chunk) -> Checked:
+        """Return the chunk with stored values; what is unusable is marked."""
+        checked = Checked(chunk.lines, {}, texts=chunk.columns)
+        for name, memo in self._memos.items():
+            checked.columns[name] = memo.read(chunk.columns[name])
+            if memo.has_bad:
+                checked.suspects.add(name)
+        self.complete(checked)
+        return checked
+
+    def complete(self, checked: Checked) -> None:
+        """Look up codes and check what concerns several columns."""
+
+    def rows(self, checked: Checked) -> Iterable[Row]:
+        """Return a checked chunk as rows for the scratch file."""
+        nothing = [None] * len(checked.lines)
+        columns = checked.columns
+        stored = (columns.get(name, nothing) for name in self.stored)
+        return zip(checked.lines, columns[self.key], *stored, strict=True)
+
+    def settle(self, scratch: Scratch) -> None:
+        """Refuse rows for reasons that only show when the whole file was read."""
+
+    def gather(self, key: str, rows: list[Row]) -> Any:
+        """Return one record made of its rows, or None if none of them is usable."""
+        return key, merged(rows)
+
+    def weight(self, rows: list[Row]) -> int:
+        """Return how much of a transaction a record takes; see ``engine.PORTION``."""
+        return 4 * len(rows)
+
+    def apply(self, records: list[Any], *, stamp: str, scratch: Scratch) -> Counts:
+        """Bring the database to what the records say, in the caller's transaction.
+
+        stamp: now, as stored. A dry run only counts.
+        """
+        raise NotImplementedError
+
+    def new_ids(self, model: type[models.Model], count: int) -> Sequence[int]:
+        """Reserve database ids; a dry run makes some up."""
+        return range(count) if self.context.is_dry_run else next_ids(model, count)
+
+    def finish(self, scratch: Scratch) -> None:
+        """Do what is left when all records stand (not in a dry run); repeatable."""
+
+
+def merged(rows: list[Row]) -> Row:
+    """Return the stored values of several rows of one record: the last filled cell counts."""
+    if len(rows) == 1:
+        return rows[0][2:]
+    values = list(rows[0][2:])
+    for row in rows[1:]:
+        for place, value in enumerate(row[2:]):
+            if value is not None:
+                values[place] = value
+    return tuple(values)

@@ -1,0 +1,107 @@
+"""How a file from another system is to be read: its names, constants, times and numbers."""
+
+from __future__ import annotations
+
+import json
+import zoneinfo
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from common.time import organisation_timezone
+from common.validators import clean_line, parse_timezone
+
+OPTIONS = {"columns", "constants", "timezone", "decimal_comma", "date_format", "delimiter"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """columns: name in the file → our name.  constants: our name → value of every row.
+
+    timezone: IANA name of naive times; empty means the organisation's.
+    date_format: ``strptime`` format; empty means ISO 8601.
+    """
+
+    columns: dict[str, str] = field(default_factory=dict)
+    constants: dict[str, str] = field(default_factory=dict)
+    timezone: str = ""
+    decimal_comma: bool = False
+    date_format: str = ""
+    delimiter: str = ""
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        """The timezone of naive times."""
+        return zoneinfo.ZoneInfo(self.timezone) if self.timezone else organisation_timezone()
+
+    def number(self, text: str) -> str:
+        """Return a number's text with a decimal point and without group separators."""
+        if not self.decimal_comma:
+            return text
+        text = "".join(text.split())
+        return text.replace(".", "").replace(",", ".") if "," in text else text
+
+    def local_time(self, text: str) -> str | datetime:
+        """Return a time as ISO text, or as what ``date_format`` makes of it.
+
+        :raises ValidationError: the text does not follow the format.
+        """
+        if not self.date_format:
+            return text
+        try:
+            return datetime.strptime(text, self.date_format)  # noqa: DTZ007 - zoned by the caller
+        except ValueError as error:
+            raise ValidationError(
+                _("This is not a time of the form %(format)s.") % {"format": self.date_format},
+                code="time",
+            ) from error
+
+    def digest(self) -> str:
+        """Return the mapping as canonical text, for telling one import from another."""
+        return json.dumps({name: getattr(self, name) for name in sorted(OPTIONS)}, sort_keys=True)
+
+
+def read_mapping(path: Path) -> Mapping:
+    """Return the mapping of a JSON file.
+
+    :raises ValidationError: not readable, or not what a mapping looks like.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise ValidationError(_("The mapping file can't be read as JSON.")) from error
+    if not isinstance(content, dict):
+        raise ValidationError(_("The mapping file must hold one JSON object."))
+    if unknown := sorted(content.keys() - OPTIONS):
+        raise ValidationError(
+            _("The mapping file has unknown settings: %(names)s.") % {"names": ", ".join(unknown)}
+        )
+    return Mapping(
+        columns=_texts(content, "columns"),
+        constants=_texts(content, "constants"),
+        timezone=parse_timezone(content["timezone"]) if content.get("timezone") else "",
+        decimal_comma=content.get("decimal_comma") is True,
+        date_format=clean_line(content.get("date_format", ""), max_length=60),
+        delimiter=_delimiter(content.get("delimiter", "")),
+    )
+
+
+def _texts(content: dict[str, Any], name: str) -> dict[str, str]:
+    value = content.get(name, {})
+    if not isinstance(value, dict) or not all(
+        isinstance(text, str | int | float) for text in value.values()
+    ):
+        raise ValidationError(_("“%(name)s” must be an object of texts.") % {"name": name})
+    return {str(key): str(text) for key, text in value.items()}
+
+
+def _delimiter(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > 1 or value in '"\r\n\x00':
+        if value == "":
+            return ""
+        raise ValidationError(_("The delimiter must be one character."))
+    return value

@@ -1,0 +1,479 @@
+"""Import of orders: lines anywhere in the file become orders, corrected orders keep their past."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from common.money import LARGEST, UNITS_PER_ONE, to_units
+from common.refs import new_refs
+from common.validators import parse_currency
+from crm.imports import columns as read
+from crm.imports.bulk import fetch_rows, insert_rows, update_rows
+from crm.imports.columns import Bad, Column
+from crm.imports.kinds import Checked, Counts, Kind
+from crm.imports.lookups import Lookup
+from crm.imports.mapping import Mapping
+from crm.imports.scratch import Row, Scratch
+from crm.imports.sources import UnreadableFile
+from crm.models import Customer, Location, Order, OrderLine, OrderVersion, Product
+
+MOST = to_units(LARGEST)
+DELIVERED = Order.Status.DELIVERED
+OF_LINES = ("sku", "quantity", "unit_price")
+# The state of an order, in the order in which it is stored here.
+STATE = (
+    "customer_id",
+    "location_id",
+    "channel",
+    "status",
+    "ordered_at",
+    "delivered_at",
+    "amount",
+    "cost",
+    "currency",
+)
+LINE = ("product_id", "occurrence", "quantity", "unit_price", "discount", "unit_cost", "amount")
+
+
+@dataclass(slots=True)
+class NewState:
+    """One order as the file tells it; None where it says nothing.
+
+    lines: ``LINE`` tuples, or None for an order that is only an amount.
+    """
+
+    key: str
+    customer_id: int
+    ordered_at: str
+    delivered_at: str | None
+    location_id: int | None
+    channel: str | None
+    status: str | None
+    currency: str | None
+    cost: int | None
+    amount: int
+    lines: list[Row] | None
+    rows: list[Row]
+    is_spoiled: bool  # some row was refused, so what is missing may only be missing here
+    kept_amount: int = 0  # of lines that stay for that reason
+
+
+@dataclass(slots=True)
+class Writes:
+    """Rows to write for one portion of orders."""
+
+    orders: list[Row]
+    lines: list[Row]
+    versions: list[Row]
+    states: list[Row]
+    changed_lines: list[Row]
+    gone_lines: list[int]
+
+
+class Orders(Kind):
+    """Orders by the caller's id, one row a line, or one row an order with its amount."""
+
+    name = "orders"
+    key = "order_id"
+    stored: ClassVar = (
+        "customer_id",
+        "ordered_at",
+        "delivered_at",
+        "location_id",
+        "channel",
+        "status",
+        "currency",
+        "cost",
+        "product_id",
+        "quantity",
+        "unit_price",
+        "discount",
+        "unit_cost",
+        "amount",
+    )
+
+    def list_columns(self, mapping: Mapping) -> list[Column]:
+        """Columns of a file of orders."""
+        return [
+            Column("order_id", read.line(64), is_required=True),
+            Column("customer_id", read.line(64), is_required=True),
+            Column("ordered_at", read.instant(mapping), is_required=True),
+            Column("channel", read.line(40)),
+            Column("location", read.line(64)),
+            Column("currency", parse_currency),
+            Column("status", read.choice(*Order.Status.values)),
+            Column("delivered_at", read.instant(mapping)),
+            Column("sku", read.line(64)),
+            Column("quantity", read.amount(mapping)),
+            Column("unit_price", read.amount(mapping)),
+            Column("discount", read.amount(mapping)),
+            Column("unit_cost", read.amount(mapping)),
+            Column("amount", read.amount(mapping)),
+            Column("cost", read.amount(mapping)),
+        ]
+
+    def check_header(self, names: Iterable[str]) -> None:
+        """Learn which columns there are; either those of lines or an amount are needed."""
+        super().check_header(names)
+        if "amount" not in self.present and (missing := set(OF_LINES) - self.present):
+            raise UnreadableFile(
+                _("The file lacks columns: %(missing)s, or amount.")
+                % {"missing": ", ".join(name for name in OF_LINES if name in missing)},
+                missing=sorted(missing),
+            )
+        self._customers = Lookup(Customer, "external_id", _("There is no customer with this id."))
+        self._products = Lookup(Product, "sku", _("There is no product with this SKU."))
+        self._shops = Lookup(Location, "code", _("There is no shop with this code."))
+
+    def complete(self, checked: Checked) -> None:
+        """Look up codes; check that a row is a line or an amount, and compute the line's amount."""
+        checked.resolve("customer_id", self._customers)
+        checked.resolve("sku", self._products)
+        checked.resolve("location", self._shops)
+        columns = checked.columns
+        nothing = [None] * len(checked.lines)
+        columns["product_id"] = columns.get("sku", nothing)
+        columns["location_id"] = columns.get("location", nothing)
+        if "delivered_at" in columns:
+            _check_times(checked)
+        if "amount" in columns or any(None in columns[name] for name in OF_LINES):
+            _check_each(checked)
+        if not checked.suspects and "amount" not in columns:
+            columns["amount"] = _line_amounts(checked)
+        else:
+            _careful_amounts(checked)
+
+    def weight(self, rows: list[Row]) -> int:
+        """An order and its lines."""
+        return 2 + len(rows)
+
+    def gather(self, key: str, rows: list[Row]) -> NewState | None:
+        """Return the order its rows make; rows that contradict its first row are refused."""
+        first, count = rows[0], len(rows)
+        if count > 1:
+            rows = self._agreeing(rows)
+        lines: list[Row] | None = None
+        if first[10] is None:
+            amount = first[15]
+        else:
+            lines = _lines(rows)
+            amount = sum(row[6] for row in lines)
+            if not -MOST <= amount <= MOST:
+                reason = _("The order's amount is too large.")
+                self.refuse((row[0], "order_id", key, reason) for row in rows)
+                return None
+        if len(rows) == 1:
+            ordered_at, delivered_at, location_id, channel, status, currency, cost = first[3:10]
+        else:
+            ordered_at = min(row[3] for row in rows)
+            delivered_at, location_id, channel, status, currency, cost = [
+                next((row[place] for row in rows if row[place] is not None), None)
+                for place in range(4, 10)
+            ]
+        if cost is None and lines and all(row[5] is not None for row in lines):
+            cost = sum(_times(row[2], row[5]) for row in lines)
+        return NewState(
+            key,
+            first[2],
+            ordered_at,
+            delivered_at,
+            location_id,
+            channel,
+            status,
+            currency,
+            cost,
+            amount,
+            lines,
+            rows,
+            len(rows) < count,
+        )
+
+    def _agreeing(self, rows: list[Row]) -> list[Row]:
+        """Return the rows that can stand in one order with the first one; refuse the others."""
+        first = rows[0]
+        is_amount = first[10] is None
+        if not is_amount and all(
+            row[2] == first[2] and row[8] == first[8] and row[10] is not None for row in rows
+        ):
+            return rows
+        currency = next((row[8] for row in rows if row[8] is not None), None)
+        kept = []
+        for row in rows:
+            if row is first:
+                kept.append(row)
+            elif is_amount or row[10] is None:
+                reason = _("Line %(line)s gives this order already, and an amount stands alone.")
+                self.refuse([(row[0], "amount", "", reason % {"line": first[0]})])
+            elif row[2] != first[2]:
+                reason = _("Line %(line)s gives this order to another customer.")
+                self.refuse([(row[0], "customer_id", "", reason % {"line": first[0]})])
+            elif row[8] not in (None, currency):
+                reason = _("This order has another currency on an earlier line.")
+                self.refuse([(row[0], "currency", row[8], reason)])
+            else:
+                kept.append(row)
+        return kept
+
+    def apply(self, records: list[Any], *, stamp: str, scratch: Scratch) -> Counts:
+        """Insert new orders; correct changed ones, keeping the state they had."""
+        known = {
+            row[1]: row
+            for row in fetch_rows(
+                Order,
+                ("id", "external_id", "revised_at", *STATE),
+                where="external_id",
+                among=[state.key for state in records],
+                lock=True,
+            )
+        }
+        writes = Writes([], [], [], [], [], [])
+        new = [state for state in records if state.key not in known]
+        self._add_new(new, stamp, writes)
+        counts = Counts(created=len(new))
+        if known:
+            self._add_changes(records, known, stamp, scratch, counts, writes)
+        if not self.context.is_dry_run:
+            _write(writes)
+        return counts
+
+    def _add_new(self, states: list[NewState], stamp: str, writes: Writes) -> None:
+        entry = self.context.entry
+        home_currency = settings.KEEPWELL_CURRENCY
+        ids = self.new_ids(Order, len(states))
+        refs = new_refs(len(states))
+        for state, order_id, ref in zip(states, ids, refs, strict=True):
+            status = state.status or DELIVERED
+            delivered_at = (state.delivered_at or state.ordered_at) if status == DELIVERED else None
+            writes.orders.append(
+                (
+                    order_id,
+                    ref,
+                    state.key,
+                    entry,
+                    stamp,
+                    stamp,
+                    state.customer_id,
+                    state.location_id,
+                    state.channel or "",
+                    status,
+                    state.ordered_at,
+                    delivered_at,
+                    state.amount,
+                    state.cost,
+                    state.currency or home_currency,
+                )
+            )
+            if state.lines:
+                writes.lines += [(order_id, stamp, *row) for row in state.lines]
+
+    def _add_changes(
+        self,
+        records: list[NewState],
+        known: dict[str, Row],
+        stamp: str,
+        scratch: Scratch,
+        counts: Counts,
+        writes: Writes,
+    ) -> None:
+        known_lines = _known_lines([row[0] for row in known.values()])
+        spoiled = scratch.spoiled(list(known))
+        for state in records:
+            if (row := known.get(state.key)) is None:
+                continue
+            state.is_spoiled |= state.key in spoiled
+            order_id, _key, revised_at, *before = row
+            old_lines = known_lines.get(order_id, [])
+            if state.lines is None and old_lines:
+                reason = _("This order has lines; its amount follows from them.")
+                self.refuse((bad[0], "amount", "", reason) for bad in state.rows)
+                continue
+            lines_changed = bool(state.lines) and self._correct_lines(
+                state, order_id, old_lines, stamp, writes
+            )
+            after = self._state_after(state, tuple(before), stamp)
+            if not lines_changed and after == tuple(before):
+                counts.unchanged += 1
+                continue
+            counts.updated += 1
+            until = max(stamp, revised_at)
+            writes.versions.append((order_id, revised_at, until, self.context.actor, *before))
+            writes.states.append((*after, until, order_id))
+
+    def _state_after(self, state: NewState, before: Row, stamp: str) -> Row:
+        """Filled cells overwrite; a delivery that was never told follows the order's time."""
+        old = dict(zip(STATE, before, strict=True))
+        status = state.status or old["status"]
+        delivered_at = state.delivered_at
+        if status != DELIVERED:
+            delivered_at = None
+        elif delivered_at is None:
+            delivered_at = old["delivered_at"]
+            if delivered_at is None:
+                delivered_at = stamp if self.context.entry == Order.Entry.LIVE else ""
+            if delivered_at == old["ordered_at"]:
+                delivered_at = state.ordered_at
+            delivered_at = max(delivered_at, state.ordered_at)
+        return (
+            state.customer_id,
+            state.location_id or old["location_id"],
+            state.channel or old["channel"],
+            status,
+            state.ordered_at,
+            delivered_at,
+            state.amount + state.kept_amount,
+            old["cost"] if state.cost is None else state.cost,
+            state.currency or old["currency"],
+        )
+
+    def _correct_lines(
+        self,
+        state: NewState,
+        order_id: int,
+        old_lines: list[Row],
+        stamp: str,
+        writes: Writes,
+    ) -> bool:
+        """Make the order's lines those of the file; whether that changes anything.
+
+        Lines of which a row was refused stay, and count in the amount.
+        """
+        new_lines = state.lines or []
+        if "unit_cost" not in self.present:
+            costs = {row[1:3]: row[6] for row in old_lines}
+            new_lines = [(*row[:5], costs.get(row[:2]), row[6]) for row in new_lines]
+        by_place = {row[1:3]: row for row in old_lines}
+        kept: set[Row] = set()
+        if state.is_spoiled:
+            kept = by_place.keys() - {row[:2] for row in new_lines}
+            state.kept_amount = sum(by_place[place][7] for place in kept)
+        old_content = sorted(_content(row[1:]) for row in old_lines if row[1:3] not in kept)
+        if sorted(map(_content, new_lines)) == old_content:
+            return False
+        for row in new_lines:
+            old = by_place.pop(row[:2], None)
+            if old is None:
+                writes.lines.append((order_id, stamp, *row))
+            elif old[1:] != row:
+                writes.changed_lines.append((*row[2:], old[0]))
+        writes.gone_lines += [old[0] for place, old in by_place.items() if place not in kept]
+        return True
+
+
+def _content(line: Row) -> Row:
+    """A line without its occurrence and with a sortable cost."""
+    return (line[0], *line[2:5], -1 if line[5] is None else line[5])
+
+
+def _known_lines(order_ids: list[int]) -> dict[int, list[Row]]:
+    """Return ``(id, *LINE)`` rows by order."""
+    lines: dict[int, list[Row]] = {}
+    for row in fetch_rows(OrderLine, ("order_id", "id", *LINE), where="order_id", among=order_ids):
+        lines.setdefault(row[0], []).append(row[1:])
+    return lines
+
+
+def _lines(rows: list[Row]) -> list[Row]:
+    """Return ``LINE`` tuples; occurrences count equal products in file order."""
+    if len(rows) == 1 or len({row[10] for row in rows}) == len(rows):
+        return [(row[10], 1, row[11], row[12], row[13] or 0, row[14], row[15]) for row in rows]
+    seen: dict[int, int] = {}
+    lines = []
+    for row in rows:
+        occurrence = seen[row[10]] = seen.get(row[10], 0) + 1
+        lines.append((row[10], occurrence, row[11], row[12], row[13] or 0, row[14], row[15]))
+    return lines
+
+
+def _times(quantity: int, price: int, discount: int = 0) -> int:
+    """Quantity × price − discount in 1/10,000 units, half to even, as ``services.line_amount``."""
+    exact = quantity * price - discount * UNITS_PER_ONE
+    return (exact + 4_999 + (exact // UNITS_PER_ONE & 1)) // UNITS_PER_ONE
+
+
+def _line_amounts(checked: Checked) -> list[int]:
+    columns = checked.columns
+    quantities, prices = columns["quantity"], columns["unit_price"]
+    exact = map(int.__mul__, quantities, prices)
+    if "discount" in columns:
+        discounts = [(amount or 0) * UNITS_PER_ONE for amount in columns["discount"]]
+        exact = map(int.__sub__, exact, discounts)
+    amounts = [(value + 4_999 + (value // UNITS_PER_ONE & 1)) // UNITS_PER_ONE for value in exact]
+    if max(amounts) > MOST or min(amounts) < -MOST:
+        for place, amount in enumerate(amounts):
+            if abs(amount) > MOST:
+                checked.spoil("quantity", place, _("The line's amount is too large."))
+    return amounts
+
+
+def _careful_amounts(checked: Checked) -> None:
+    """The same for chunks in which something is bad or some rows are amounts."""
+    columns = checked.columns
+    nothing = [None] * len(checked.lines)
+    given = columns.get("amount", nothing)
+    discounts = columns.get("discount", nothing)
+    amounts = list(given)
+    for place, sku in enumerate(columns["product_id"]):
+        if sku is None or isinstance(sku, Bad) or isinstance(amounts[place], Bad):
+            continue
+        quantity, price = columns["quantity"][place], columns["unit_price"][place]
+        discount = discounts[place] or 0
+        if all(isinstance(value, int) for value in (quantity, price, discount)):
+            amounts[place] = _times(quantity, price, discount)
+            if abs(amounts[place]) > MOST:
+                checked.spoil("quantity", place, _("The line's amount is too large."))
+    columns["amount"] = amounts
+
+
+def _check_each(checked: Checked) -> None:
+    """Where rows may be lines or amounts: each must be exactly one of them."""
+    columns = checked.columns
+    nothing = [None] * len(checked.lines)
+    amounts = columns.get("amount", nothing)
+    for place, sku in enumerate(columns.get("sku", nothing)):
+        if sku is None:
+            if amounts[place] is None:
+                name = "amount" if "amount" in columns else "sku"
+                checked.spoil(name, place, _("Fill this in."))
+            continue
+        if amounts[place] is not None:
+            checked.spoil("amount", place, _("Give a product or an amount, not both."))
+        for name in OF_LINES[1:]:
+            if name not in columns:
+                columns[name] = list(nothing)
+            if columns[name][place] is None:
+                checked.spoil(name, place, _("Fill this in."))
+
+
+def _check_times(checked: Checked) -> None:
+    ordered, delivered = checked.columns["ordered_at"], checked.columns["delivered_at"]
+    for place, moment in enumerate(delivered):
+        if isinstance(moment, str) and isinstance(ordered[place], str) and moment < ordered[place]:
+            checked.spoil("delivered_at", place, _("Delivery can't be before the order."))
+
+
+def _write(writes: Writes) -> None:
+    insert_rows(
+        Order,
+        ("id", "ref", "external_id", "entry", "recorded_at", "revised_at", *STATE),
+        writes.orders,
+    )
+    if writes.gone_lines:
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "DELETE FROM crm_orderline WHERE id = %s",
+                [(row_id,) for row_id in writes.gone_lines],
+            )
+    update_rows(OrderLine, LINE[2:], writes.changed_lines)
+    insert_rows(OrderLine, ("order_id", "recorded_at", *LINE), writes.lines)
+    insert_rows(
+        OrderVersion,
+        ("order_id", "recorded_from", "recorded_until", "actor", *STATE),
+        writes.versions,
+    )
+    update_rows(Order, (*STATE, "revised_at"), writes.states)

@@ -1,0 +1,148 @@
+"""The scratch file of one import: its checked rows, sorted by record, and its refused rows.
+
+A small SQLite file, so that memory does not grow with the import, and a killed run can go on.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from common.errors import Conflict
+
+FETCH_ROWS = 20_000
+Row = tuple[Any, ...]
+Reject = tuple[int, str, str, str]  # line, column, value, reason
+
+
+class ScratchLost(Conflict):
+    """The scratch file of an interrupted import is gone or broken; it starts again."""
+
+    code = "import_scratch_lost"
+    message = _("The interrupted import can't go on; it starts again.")
+
+
+class Scratch:
+    """Rows are ``(line, key, *columns)``; key is the id of the record a row belongs to."""
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        """Begin a new scratch file, replacing whatever is at ``path``."""
+        path.unlink(missing_ok=True)
+        self.path, self.columns = path, tuple(columns)
+        self.connection = _connect(path)
+        self.connection.execute("PRAGMA journal_mode=OFF")  # a half-written file is thrown away
+        names = ", ".join(f'"{name}"' for name in columns)
+        self.connection.executescript(
+            f"CREATE TABLE line (line INTEGER PRIMARY KEY, key TEXT NOT NULL, {names});"
+            "CREATE TABLE reject (line INTEGER, name TEXT, value TEXT, reason TEXT,"
+            " PRIMARY KEY (line, name)) WITHOUT ROWID;"
+            "CREATE TABLE spoiled (key TEXT PRIMARY KEY) WITHOUT ROWID;"
+            "CREATE TABLE finding (name TEXT PRIMARY KEY, value TEXT);"
+        )
+        places = ", ".join("?" * (len(self.columns) + 2))
+        self._insert = f"INSERT INTO line VALUES ({places})"  # noqa: S608 - question marks only
+
+    @classmethod
+    def reopen(cls, path: Path, columns: Sequence[str]) -> Scratch:
+        """Return the fully checked scratch file of an interrupted run.
+
+        :raises ScratchLost: there is none.
+        """
+        scratch = cls.__new__(cls)
+        scratch.path, scratch.columns = path, tuple(columns)
+        if not path.exists():
+            raise ScratchLost
+        scratch.connection = _connect(path)
+        try:
+            if scratch.finding("rows") is None:
+                raise ScratchLost
+        except sqlite3.DatabaseError as error:
+            raise ScratchLost from error
+        return scratch
+
+    def add_rows(self, rows: Iterable[Row]) -> None:
+        """Keep checked rows."""
+        self.connection.executemany(self._insert, rows)
+
+    def add_rejects(self, rejects: Iterable[Reject]) -> None:
+        """Keep what was wrong with rows; the same line and column once."""
+        self.connection.executemany("INSERT OR REPLACE INTO reject VALUES (?, ?, ?, ?)", rejects)
+
+    def add_spoiled(self, keys: Iterable[str]) -> None:
+        """Remember records of which some row was refused."""
+        self.connection.executemany(
+            "INSERT OR IGNORE INTO spoiled VALUES (?)", ((key,) for key in keys)
+        )
+
+    def spoiled(self, keys: Sequence[str]) -> set[str]:
+        """Return those of the records of which some row was refused."""
+        places = ", ".join("?" * len(keys))
+        query = f"SELECT key FROM spoiled WHERE key IN ({places})"  # noqa: S608
+        return {key for (key,) in self.connection.execute(query, list(keys))}
+
+    def remove_lines(self, lines: Iterable[int]) -> None:
+        """Take rows out again that turned out unusable."""
+        self.connection.executemany("DELETE FROM line WHERE line = ?", ((line,) for line in lines))
+
+    def finish_checking(self, rows: int) -> None:
+        """Declare all rows checked; from here on a killed run can go on."""
+        self.connection.execute("INSERT INTO finding VALUES ('rows', ?)", (str(rows),))
+        self.connection.commit()
+        self.connection.execute("PRAGMA journal_mode=DELETE")
+
+    def finding(self, name: str) -> str | None:
+        """Return what was found out while checking."""
+        query = "SELECT value FROM finding WHERE name = ?"
+        found = self.connection.execute(query, (name,)).fetchone()
+        return found[0] if found else None
+
+    def records(self, after: str) -> Iterator[tuple[str, list[Row]]]:
+        """Yield each record's id with its rows in file order, sorted by id, after ``after``."""
+        names = ", ".join(f'"{name}"' for name in self.columns)
+        rows = self.connection.execute(
+            f"SELECT line, key, {names} FROM line WHERE key > ? ORDER BY key, line",  # noqa: S608
+            (after,),
+        )
+        open_key, open_rows = "", list[Row]()
+        while batch := rows.fetchmany(FETCH_ROWS):
+            start = 0
+            for place, row in enumerate(batch):
+                if row[1] != open_key:
+                    open_rows += batch[start:place]
+                    if open_rows:
+                        yield open_key, open_rows
+                    open_key, open_rows, start = row[1], [], place
+            open_rows += batch[start:]
+        if open_rows:
+            yield open_key, open_rows
+
+    def rejects(self) -> Iterator[Reject]:
+        """Yield what was wrong, in the order of the file."""
+        yield from self.connection.execute(
+            "SELECT line, name, value, reason FROM reject ORDER BY line, name"
+        )
+
+    def rejected_rows(self) -> int:
+        """Return how many rows of the file were refused."""
+        query = "SELECT COUNT(DISTINCT line) FROM reject"
+        return int(self.connection.execute(query).fetchone()[0])
+
+    def commit(self) -> None:
+        """Make what was kept last beyond this process."""
+        self.connection.commit()
+
+    def discard(self) -> None:
+        """Delete the file."""
+        self.connection.close()
+        self.path.unlink(missing_ok=True)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path)
+    for setting in ("synchronous=OFF", "cache_size=-32768", "locking_mode=EXCLUSIVE"):
+        connection.execute(f"PRAGMA {setting}")
+    return connection
