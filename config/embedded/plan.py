@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.embedded.broker import Broker, new_broker
+from config.embedded.ports import reachable_name
 from config.embedded.postgres import Cluster, PostgresMissing, cluster_of
 from config.environment import BASE_DIR
 
@@ -86,8 +87,7 @@ def make_plan(options: argparse.Namespace, environment: MutableMapping[str, str]
     data_dir.mkdir(parents=True, exist_ok=True)
     environment["KEEPWELL_DATA_DIR"] = str(data_dir)
     environment.setdefault("KEEPWELL_READABLE_LOGS", "true")
-    name = "127.0.0.1" if options.host in ("0.0.0.0", "::") else options.host  # noqa: S104 - read
-    environment.setdefault("BASE_URL", f"http://{name}:{options.port}")
+    environment.setdefault("BASE_URL", f"http://{reachable_name(options.host)}:{options.port}")
     broker = None
     if not environment.get("REDIS_URL"):
         broker = new_broker(data_dir)

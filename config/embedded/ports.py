@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from ipaddress import ip_address
 
 
 def is_free(host: str, port: int) -> bool:
@@ -43,3 +44,14 @@ def wait_until_free(host: str, port: int, seconds: float) -> bool:
             return False
         time.sleep(0.2)
     return True
+
+
+def reachable_name(host: str) -> str:
+    """Return how to reach a server of this machine that listens on ``host``, for a URL."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if address.is_unspecified:
+        return "127.0.0.1"
+    return f"[{host}]" if address.version == 6 else host

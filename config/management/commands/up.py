@@ -8,9 +8,9 @@ import signal
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
 from types import FrameType
 from typing import Any
 
@@ -21,7 +21,7 @@ from django.db import connections
 
 from config.embedded import children
 from config.embedded.plan import Plan, add_arguments, current_plan
-from config.embedded.ports import wait_until_free
+from config.embedded.ports import reachable_name, wait_until_free
 from config.embedded.processes import Processes
 
 NAME_WIDTH = 9
@@ -107,20 +107,25 @@ class Command(BaseCommand):
             self._line("up", f"the demo data could not be loaded (code {code})")
 
     def _wait_for_web(self, plan: Plan, processes: Processes) -> None:
-        name = "127.0.0.1" if plan.host == "0.0.0.0" else plan.host  # noqa: S104 - only compared
-        name = f"[{name}]" if ":" in name else name
-        request = urllib.request.Request(
-            f"http://{name}:{plan.port}/healthz/live",
-            headers={"Host": settings.BASE_URL.split("://", 1)[1]},
-        )
         deadline = time.monotonic() + 60
         while not processes.is_stopping and time.monotonic() < deadline:
             processes.watch()
-            try:
-                with urllib.request.urlopen(request, timeout=2):  # noqa: S310 - our own address
-                    return
-            except OSError:
-                time.sleep(0.1)
+            if self._web_answers(plan):
+                return
+            time.sleep(0.1)
+
+    @staticmethod
+    def _web_answers(plan: Plan) -> bool:
+        connection = HTTPConnection(reachable_name(plan.host), plan.port, timeout=2)
+        try:
+            connection.request(
+                "GET", "/healthz/live", headers={"Host": settings.BASE_URL.split("://", 1)[1]}
+            )
+            return connection.getresponse().status == 200
+        except (OSError, HTTPException):
+            return False
+        finally:
+            connection.close()
 
     def _welcome(self, plan: Plan) -> None:
         lines = ["", f"Keepwell is ready:  {settings.BASE_URL}", ""]
