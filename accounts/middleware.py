@@ -10,13 +10,13 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext
 
-from common.problems import CONTENT_TYPE
+from common.problems import is_api, plain_problem
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 # Where somebody without the second factor still gets to: signing in and out, language, health.
@@ -63,10 +63,9 @@ class SecondFactorMiddleware:
             return None
         if any(record["method"] == "mfa" for record in get_authentication_records(request, user)):
             return None
-        if request.path.startswith("/api/"):
+        if is_api(request):
             title = gettext("Show your second factor in the browser first.")
-            body = {"type": "about:blank", "status": 403, "code": "second_factor", "title": title}
-            return JsonResponse(body, status=403, content_type=CONTENT_TYPE)
+            return plain_problem(request, status=403, code="second_factor", title=title)
         if is_mfa_enabled(user, [Authenticator.Type.TOTP]):
             return redirect_to_login(request.get_full_path(), reverse("mfa_reauthenticate"))
         return redirect("mfa_activate_totp")

@@ -13,8 +13,12 @@ class CommonConfig(AppConfig):
 
     def ready(self) -> None:
         """Install append-only triggers after each migrate, and check that they stand."""
-        from common import append_only
+        from common import append_only, schema  # noqa: F401 - schema registers itself
         from common.append_only import missing_triggers
+        from common.services import forget_requests
+        from common.sweeping import register_sweeper
+
+        register_sweeper("common.forget", forget_requests, order=90, every=600)
 
         def install(using: str = "default", **_kwargs: object) -> None:
             append_only.install_triggers(using)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from common import validators
@@ -64,6 +65,14 @@ class PhoneField(LineField):
         return _checked(validators.clean_phone, data) if data else ""
 
 
+DECIMAL: dict[str, Any] = {
+    "type": "string",
+    "pattern": r"^[+-]?[0-9]{1,11}(\.[0-9]{1,4})?$",
+    "example": "12.50",
+}
+
+
+@extend_schema_field(DECIMAL)
 class MoneyField(serializers.Field):  # type: ignore[type-arg]
     """An amount as a decimal string with at most four decimals."""
 
@@ -87,6 +96,7 @@ class QuantityField(MoneyField):
         super().__init__(lowest=Decimal(0), **kwargs)
 
 
+@extend_schema_field({"type": "string", "format": "date-time"})
 class InstantField(serializers.Field):  # type: ignore[type-arg]
     """An ISO 8601 instant; naive times are the organisation's local time."""
 

@@ -51,22 +51,20 @@ class IdempotentMixin:
     def dispatch(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
         """DRF's dispatch, with the call of the view's own method wrapped."""
         self.args, self.kwargs = args, kwargs
-        if request.method in WRITES:
-            request.body  # noqa: B018 - kept for the digest before a parser consumes the stream
+        plain = request
         self.request = request = self.initialize_request(request, *args, **kwargs)
         self.headers = self.default_response_headers
         try:
+            if request.method in WRITES:
+                plain.body  # noqa: B018 - kept for the digest before a parser takes the stream
             self.initial(request, *args, **kwargs)
             name = (request.method or "").lower()
             known = name in self.http_method_names
             answer = getattr(self, name, None) if known else None
             answer = answer or self.http_method_not_allowed
             key = request.headers.get("Idempotency-Key") if request.method in WRITES else None
-            if key:
-                response = self._answer_once(key, answer)
-            else:
-                response = answer(request, *args, **kwargs)
-        except Exception as error:
+            response = self._answer_once(key, answer) if key else answer(request, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - as DRF's own dispatch does
             response = self.handle_exception(error)
         self.response = self.finalize_response(request, response, *args, **kwargs)
         return self.response
@@ -94,9 +92,10 @@ class IdempotentMixin:
         try:
             with transaction.atomic():
                 response: Response = answer(self.request, *self.args, **self.kwargs)
-        except Exception as error:
-            response = self.handle_exception(error)  # raises again what is no refusal
+        except Exception as error:  # noqa: BLE001 - raised again where it is no refusal
+            response = self.handle_exception(error)
         row.status = response.status_code
-        row.body = json.dumps(response.data, cls=JSONEncoder) if response.data is not None else ""
+        data = getattr(response, "data", None)
+        row.body = json.dumps(data, cls=JSONEncoder) if data is not None else ""
         row.save(update_fields=["status", "body"])
         return response

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
 
-from common.errors import DomainError
+from common.errors import DomainError, InvalidInput
+from common.problems import is_api, plain_problem
 
 
 class DomainErrorMiddleware:
@@ -18,17 +21,21 @@ class DomainErrorMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Called by Django for every request."""
+        # No page, file or parameter has NUL in it, and PostgreSQL would choke on one.
+        if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+            return self._refuse(request, InvalidInput(_("The address can't be read.")))
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Called by Django for an exception a view let through."""
-        if not isinstance(error, DomainError):
-            return None
-        template = (
-            "404.html"
-            if error.status == 404
-            else "403.html"
-            if error.status == 403
-            else "refused.html"
-        )
+        if isinstance(error, ValidationError):  # a shared validator, called outside of a form
+            error = InvalidInput(" ".join(error.messages))
+        return self._refuse(request, error) if isinstance(error, DomainError) else None
+
+    def _refuse(self, request: HttpRequest, error: DomainError) -> HttpResponse:
+        if is_api(request):
+            return plain_problem(
+                request, status=error.status, code=error.code, title=str(error.message)
+            )
+        template = {404: "404.html", 403: "403.html"}.get(error.status, "refused.html")
         return render(request, template, {"error": error}, status=error.status)

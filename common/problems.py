@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    ValidationError,
+)
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -31,6 +37,19 @@ def problem(
     return Response(body, status=status, content_type=CONTENT_TYPE)
 
 
+def plain_problem(
+    request: HttpRequest, *, status: int, code: str, title: str, **extra: str
+) -> HttpResponse:
+    """Return a problem where no API view was reached: middleware, error pages."""
+    body = {"type": "about:blank", "status": status, "code": code, "title": title} | extra
+    return JsonResponse(body, status=status, content_type=CONTENT_TYPE)
+
+
+def is_api(request: HttpRequest) -> bool:
+    """Whether a program asked rather than a person."""
+    return request.path.startswith("/api/")
+
+
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: every refusal becomes a problem; a bug stays a bug (500)."""
     if isinstance(error, DomainError):
@@ -43,7 +62,11 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
         )
     if isinstance(error, ValidationError):
         fields = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
-        return problem(status=400, code="invalid", title="Invalid input.", errors=fields)
+        return problem(status=400, code="invalid", title=_("Invalid input."), errors=fields)
+    if isinstance(error, RequestDataTooBig):
+        return problem(status=413, code="body_too_large", title=_("The body is too large."))
+    if isinstance(error, SuspiciousOperation | UnreadablePostError):
+        return problem(status=400, code="bad_request", title=_("The request can't be read."))
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
@@ -54,7 +77,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     if isinstance(error, exceptions.ValidationError):
         detail = error.detail
         errors = detail if isinstance(detail, dict) else {"": detail}
-        answer = problem(status=400, code="invalid", title="Invalid input.", errors=dict(errors))
+        answer = problem(status=400, code="invalid", title=_("Invalid input."), errors=dict(errors))
     else:
         code = getattr(error.detail, "code", None) or error.default_code
         answer = problem(status=response.status_code, code=str(code), title=str(error.detail))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 
-from common.models import ChangeDetail, Event, Heartbeat
+from common.models import ChangeDetail, Event, Heartbeat, IdempotencyKey
 from common.time import now
 
 SYSTEM = "system"
+FORGET_AFTER = timedelta(days=30)
+FORGET_AT_ONCE = 1000  # rows per call, so that the write lock is held briefly
 
 
 @transaction.atomic
@@ -50,3 +52,10 @@ def record_event(
 def record_heartbeat(*, name: str, beat_at: datetime) -> None:
     """Remember that the background part ``name`` was alive at ``beat_at``."""
     Heartbeat.objects.update_or_create(name=name, defaults={"beat_at": beat_at})
+
+
+def forget_requests(now: datetime) -> int:
+    """Forget answers to API writes older than :data:`FORGET_AFTER`; return how many."""
+    old = IdempotencyKey.objects.filter(created_at__lt=now - FORGET_AFTER)
+    ids = list(old.order_by("created_at").values_list("pk", flat=True)[:FORGET_AT_ONCE])
+    return IdempotencyKey.objects.filter(pk__in=ids).delete()[0] if ids else 0

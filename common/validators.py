@@ -23,10 +23,16 @@ MAX_TEXT = 20_000
 _FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
 )
+_UNUSABLE = re.compile("[\x00\ud800-\udfff]")
 _NUMBER = re.compile(r"[+-]?(\d{1,20}(\.\d{0,12})?|\.\d{1,12})")
 _EMAIL = re.compile(
     r"[^@\s\"<>()\[\],;:\\]{1,64}@(?=.{1,253}$)[^@\s.\"<>()\[\],;:\\]+(\.[^@\s.\"<>()\[\],;:\\]+)*"
 )
+
+
+def holds_unusable_text(text: str) -> bool:
+    """Whether text holds NUL or a lone surrogate, which databases and encoders choke on."""
+    return _UNUSABLE.search(text) is not None
 
 
 def clean_text(value: object, *, max_length: int = MAX_TEXT) -> str:

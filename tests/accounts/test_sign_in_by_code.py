@@ -105,7 +105,7 @@ def test_the_answer_is_the_same_for_unknown_addresses(kim: User) -> None:
     assert known.response.status_code == unknown.response.status_code == 302
     assert known.response.url == unknown.response.url
     pages = [
-        re.sub(r'(csrfmiddlewaretoken" value|nonce)="[^"]*"', "", client.get(CONFIRM).text)
+        re.sub(r"[A-Za-z0-9_=-]{22,}", "", client.get(CONFIRM).text)  # tokens and nonces
         for client in (known, unknown)
     ]
     assert pages[0].replace(kim.email, "X") == pages[1].replace("nobody@example.com", "X")
