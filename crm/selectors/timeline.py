@@ -19,6 +19,7 @@ PAGE_SIZE = 25
 ORDERS = "orders"  # the filter's name for orders; kinds of events have a dot
 # Orders stand for themselves, whether one was entered or a million imported.
 NOT_SHOWN = ("order.recorded",)
+NOT_OF_CUSTOMERS = ("product.", "location.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +97,12 @@ def customer_timeline(
 
 
 def timeline_kinds() -> Iterable[tuple[str, str | Promise]]:
-    """Return (kind, label) of everything the timeline can show, orders apart."""
+    """Return (kind, label) of what can stand in a timeline, orders apart, by label."""
     return sorted(
         (
             (renderer.kind, renderer.label)
             for renderer in event_renderers.values()
-            if renderer.kind not in NOT_SHOWN
+            if renderer.kind not in NOT_SHOWN and not renderer.kind.startswith(NOT_OF_CUSTOMERS)
         ),
         key=lambda pair: str(pair[1]),
     )
