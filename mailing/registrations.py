@@ -48,12 +48,18 @@ def register() -> None:
             words.append(reason_label(codes["reason"]))
         return " · ".join(words)
 
-    register_event("message.sent", _("Email sent"), "mail-check", describe)
-    register_event("message.failed", _("Email failed"), "mail-x", describe)
-    register_event("message.uncertain", _("Email: unclear whether it arrived"), "mail", describe)
-    register_event("message.suppressed", _("Email not sent"), "mail-off", describe)
-    register_event("message.marked_sent", _("Email marked as sent"), "mail-check", describe)
-    register_event("message.resent", _("Email queued again"), "mail-forward", describe)
+    register_event("message.sent", _("Email sent"), icon="mail-check", describe=describe)
+    register_event("message.failed", _("Email failed"), icon="mail-x", describe=describe)
+    register_event(
+        "message.uncertain", _("Email: unclear whether it arrived"), icon="mail", describe=describe
+    )
+    register_event("message.suppressed", _("Email not sent"), icon="mail-off", describe=describe)
+    register_event(
+        "message.marked_sent", _("Email marked as sent"), icon="mail-check", describe=describe
+    )
+    register_event(
+        "message.resent", _("Email queued again"), icon="mail-forward", describe=describe
+    )
 
     register_personal_data(
         PersonalData("mailing.Message", export=privacy.export_messages, erase=privacy.stop_messages)

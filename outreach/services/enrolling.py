@@ -1,0 +1,214 @@
+"""The sweep that follows up deliveries, in two steps whose cost follows what is new.
+
+Notice: orders that became known or changed lately, and have no enrolment yet, get a waiting one.
+The window of recorded time overlaps generously, so that a late commit is seen; once a day all
+recent orders are looked at. Decide: waiting enrolments that are due are followed up or skipped,
+in small transactions that write invitation, message and decision together.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
+from django.utils import formats
+from django.utils.translation import override
+
+from common.services import record_event
+from common.time import local_date
+from crm.models import Customer, Order
+from crm.selectors import consent_in_force, language_of, primary_emails
+from feedback.services import ensure_nps_survey, invite_customer, survey_url
+from mailing.models import Message
+from mailing.services import queue_message
+from outreach.models import Enrolment, Rule
+
+NOTICE_BATCH = 200
+DECIDE_BATCH = 20  # about 15 statements each: well below the longest write a page should wait for
+SWEEP_SECONDS = 10.0
+OVERLAP = timedelta(hours=1)
+FULL_PASS_EVERY = timedelta(days=1)
+TOO_LATE_AFTER = timedelta(days=30)  # nobody wants to be asked about an ancient purchase
+ENTRY_SLACK = timedelta(days=7)
+
+State = Enrolment.State
+
+
+def enrol_due(now: datetime) -> int:
+    """Notice new deliveries, follow up those that are due, and return how many of both.
+
+    Must not run inside a transaction. Stops after about :data:`SWEEP_SECONDS`; the next sweep
+    goes on.
+    """
+    stop_at = time.monotonic() + SWEEP_SECONDS
+    acted = 0
+    for rule in Rule.objects.filter(is_active=True):
+        acted += _notice(rule, now, stop_at)
+        acted += _decide_due(rule, now, stop_at)
+    return acted
+
+
+def _notice(rule: Rule, now: datetime, stop_at: float) -> int:
+    """Give new deliveries a waiting enrolment and return how many."""
+    oldest = max(rule.active_from, now - rule.delay - TOO_LATE_AFTER)
+    is_full = rule.full_pass_at is None or now - rule.full_pass_at >= FULL_PASS_EVERY
+    if is_full or rule.noticed_until is None:
+        # Nobody enters an order before it is delivered by more than the slack.
+        known_since = oldest - ENTRY_SLACK
+    else:
+        known_since = rule.noticed_until - OVERLAP
+    has_one = Enrolment.objects.filter(order=OuterRef("pk"), rule_key=rule.key)
+    orders = (
+        Order.objects.filter(
+            ~Exists(has_one),
+            entry=Order.Entry.LIVE,
+            status=Order.Status.DELIVERED,
+            customer__isnull=False,
+            delivered_at__gte=oldest,
+            revised_at__gte=known_since,
+        )
+        .order_by("revised_at", "id")
+        .values_list("id", "customer_id", "delivered_at")[:NOTICE_BATCH]
+    )
+    count = 0
+    while found := list(orders.all()):
+        Enrolment.objects.bulk_create(
+            (
+                Enrolment(
+                    rule=rule,
+                    rule_key=rule.key,
+                    order_id=order_id,
+                    customer_id=customer_id,
+                    due_at=delivered_at + rule.delay,
+                    recorded_at=now,
+                )
+                for order_id, customer_id, delivered_at in found
+            ),
+            ignore_conflicts=True,  # another worker noticed it at the same moment
+        )
+        count += len(found)
+        if time.monotonic() > stop_at:
+            return count  # not through yet: the next sweep starts from the same mark
+        if len(found) < NOTICE_BATCH:
+            break
+    moved = rule.noticed_until is None or now - rule.noticed_until > OVERLAP / 4
+    if is_full or moved:
+        rule.noticed_until = now
+        rule.full_pass_at = now if is_full else rule.full_pass_at
+        Rule.objects.filter(pk=rule.pk).update(
+            noticed_until=rule.noticed_until, full_pass_at=rule.full_pass_at
+        )
+    return count
+
+
+def _decide_due(rule: Rule, now: datetime, stop_at: float) -> int:
+    """Follow up or skip what is due, and return how many."""
+    count = 0
+    while time.monotonic() < stop_at:
+        with transaction.atomic(durable=True):
+            due = Enrolment.objects.filter(
+                rule_key=rule.key, state=State.WAITING, due_at__lte=now
+            ).order_by("due_at", "id")
+            if connection.features.has_select_for_update_skip_locked:
+                due = due.select_for_update(skip_locked=True, of=("self",))
+            batch = list(due.select_related("order", "rule")[:DECIDE_BATCH])
+            if not batch:
+                break
+            _decide(batch, now)
+            count += len(batch)
+    return count
+
+
+def _decide(batch: Sequence[Enrolment], now: datetime) -> None:
+    """Decide about enrolments locked by the caller's transaction."""
+    ids = {enrolment.customer_id for enrolment in batch}
+    # Locked in id order: two sweeps with two orders of one customer wait for each other, so the
+    # second sees that the customer was just asked.
+    customers = {
+        customer.pk: customer
+        for customer in Customer.objects.select_for_update(no_key=True)
+        .filter(pk__in=ids)
+        .order_by("pk")
+    }
+    agreed = consent_in_force(ids, "surveys")
+    reachable = primary_emails(ids)
+    asked_at = _last_asked(ids, batch[0].rule_key)
+    for enrolment in batch:
+        customer, order = customers[enrolment.customer_id], enrolment.order
+        due_at = order.delivered_at + enrolment.rule.delay if order.delivered_at else None
+        if order.customer_id != customer.pk or due_at is None:
+            _skip(enrolment, "order_changed", now)
+        elif due_at > now:
+            enrolment.due_at = due_at  # delivered later than we thought
+            enrolment.save(update_fields=["due_at"])
+        elif now - due_at > TOO_LATE_AFTER:
+            _skip(enrolment, "too_late", now)
+        elif customer.erased_at:
+            _skip(enrolment, "erased", now)
+        elif customer.pk not in reachable:
+            _skip(enrolment, "no_address", now)
+        elif customer.pk not in agreed:
+            _skip(enrolment, "no_consent", now)
+        elif _was_asked_lately(asked_at.get(customer.pk), enrolment.rule, now):
+            _skip(enrolment, "cooldown", now)
+        else:
+            _enrol(enrolment, customer, now)
+            asked_at[customer.pk] = now
+
+
+def _enrol(enrolment: Enrolment, customer: Customer, now: datetime) -> None:
+    language = language_of(customer)
+    invitation = invite_customer(
+        survey_id=ensure_nps_survey().pk,
+        customer_id=customer.pk,
+        trigger_key=enrolment.source_key,
+        happened_at=now,
+    )
+    with override(language):
+        order_date = formats.date_format(local_date(enrolment.order.ordered_at))
+    message = queue_message(
+        source_key=enrolment.source_key,
+        kind=Message.Kind.SURVEY,
+        customer_id=customer.pk,
+        template=enrolment.rule.template_key,
+        language=language,
+        context={"survey_url": survey_url(invitation), "order_date": order_date},
+        happened_at=now,
+        reason_code="after_delivery",
+        keeps_quiet_hours=enrolment.rule.keeps_quiet_hours,
+    )
+    enrolment.state, enrolment.decided_at = State.ENROLLED, now
+    enrolment.message, enrolment.invitation = message, invitation
+    enrolment.save(update_fields=["state", "decided_at", "message", "invitation"])
+    record_event(
+        kind="followup.enrolled",
+        subject_kind="order",
+        subject_ref=enrolment.order.ref,
+        customer_id=customer.pk,
+        occurred_at=now,
+        codes={"rule": str(enrolment.rule), "arm": enrolment.arm},
+    )
+
+
+def _skip(enrolment: Enrolment, reason: str, now: datetime) -> None:
+    enrolment.state, enrolment.reason, enrolment.decided_at = State.SKIPPED, reason, now
+    enrolment.save(update_fields=["state", "reason", "decided_at"])
+
+
+def _last_asked(customer_ids: set[int], rule_key: str) -> dict[int, datetime]:
+    """Return when each of the customers was last followed up."""
+    asked = Enrolment.objects.filter(
+        customer_id__in=customer_ids, rule_key=rule_key, state=State.ENROLLED
+    ).order_by("decided_at")
+    return {
+        customer_id: decided_at
+        for customer_id, decided_at in asked.values_list("customer_id", "decided_at")
+        if decided_at
+    }
+
+
+def _was_asked_lately(asked_at: datetime | None, rule: Rule, now: datetime) -> bool:
+    return asked_at is not None and now - asked_at < timedelta(days=rule.cooldown_days)
