@@ -7,10 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
-from django.utils.translation import gettext_lazy as _
 
-from accounts.models import STAFF_ROLES
-from common.registry import MenuEntry, menu_entries
+from common.registry import menu_entries
 
 
 def layout(request: HttpRequest) -> dict[str, Any]:
@@ -30,9 +28,8 @@ def layout(request: HttpRequest) -> dict[str, Any]:
 
 def _menu(role: str, path: str) -> list[dict[str, Any]]:
     """Entries of a role in their order; the one whose address fits the path best is current."""
-    home = MenuEntry(_("Home"), "home", "home", STAFF_ROLES, 0)
     entries: list[dict[str, Any]] = []
-    for entry in sorted([home, *menu_entries], key=lambda one: one.order):
+    for entry in sorted(menu_entries, key=lambda one: one.order):
         if role not in entry.roles:
             continue
         try:
@@ -44,8 +41,6 @@ def _menu(role: str, path: str) -> list[dict[str, Any]]:
                 "label": entry.label,
                 "url": url,
                 "icon": entry.icon,
-                "starts_group": bool(entries) and entry.order // 10 != entries[-1]["group"],
-                "group": entry.order // 10,
                 "is_current": False,
             }
         )

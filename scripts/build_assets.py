@@ -48,7 +48,7 @@ LICENCES = {
     "echarts/NOTICE": "Apache ECharts, notice",
 }
 ICON_NAME = r"[\"']([a-z0-9]+(?:-[a-z0-9]+)*)[\"']"
-ICON_IN_TEMPLATE = re.compile(r"\bicon(?:\s+|=|\|default:)" + ICON_NAME)
+ICON_IN_TEMPLATE = re.compile(r"\bicon(?:_name)?(?:\s+|=|\|default:)" + ICON_NAME)
 ICON_IN_CODE = re.compile(r"\bicon[\"']?\s*[=:(]\s*" + ICON_NAME)
 QUOTED = re.compile(ICON_NAME)
 
@@ -132,14 +132,15 @@ def bundle_charts_engine() -> None:
 def find_icon_names() -> Iterator[str]:
     """Yield every icon that templates and code name.
 
-    In ``registrations.py`` any quoted word may be one; the sprite takes those that exist.
+    Where menus and panels are registered any quoted word may be one; the sprite takes what exists.
     """
     for path in (ROOT / "templates").rglob("*.html"):
         yield from ICON_IN_TEMPLATE.findall(path.read_text(encoding="utf-8"))
     for app in APPS:
         for path in (ROOT / app).rglob("*.py"):
             text = path.read_text(encoding="utf-8")
-            pattern = QUOTED if path.name == "registrations.py" else ICON_IN_CODE
+            registers = path.name == "registrations.py" or "MenuEntry(" in text
+            pattern = QUOTED if registers else ICON_IN_CODE
             yield from pattern.findall(text)
 
 

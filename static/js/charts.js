@@ -138,20 +138,21 @@
     data.series.forEach((series, at) => {
       const color = css(`--chart-${(at % 4) + 1}`);
       if (data.type === "line" && series.low && series.high) list.push(...band(series, color, at));
+      const unfinished =
+        data.type === "bar"
+          ? { opacity: 0.45 }
+          : { color: css("--surface"), borderColor: color, borderWidth: 2 };
       list.push({
         name: series.name,
         type: data.type,
+        symbol: "circle",
         data: series.values.map((value, i) => ({
           value: number(value),
-          symbol: data.complete && data.complete[i] === false ? "emptyCircle" : "circle",
-          itemStyle:
-            data.type === "bar" && data.complete && data.complete[i] === false
-              ? { opacity: 0.45 }
-              : undefined,
+          itemStyle: data.complete && data.complete[i] === false ? unfinished : undefined,
         })),
         color,
         lineStyle: { width: 2.25 },
-        itemStyle: data.type === "bar" ? { borderRadius: [3, 3, 0, 0] } : { borderWidth: 2 },
+        itemStyle: data.type === "bar" ? { borderRadius: [3, 3, 0, 0] } : undefined,
         symbolSize: series.values.length > 36 ? 0 : 7,
         barMaxWidth: 36,
         cursor: series.links ? "pointer" : "default",
@@ -223,8 +224,10 @@
 
   // --- Heat map: a real table, so that it is read, tapped and printed like one -----------------
 
-  function shade(value, largest) {
-    return largest > 0 ? Math.min(9, Math.floor((value / largest) * 9.999)) : 0;
+  function shade(value, smallest, largest) {
+    if (largest <= smallest) return 5;
+    const place = (Math.min(value, largest) - smallest) / (largest - smallest);
+    return Math.min(9, Math.floor(Math.max(0, place) * 9.999));
   }
 
   function drawHeat(figure, data) {
@@ -232,7 +235,8 @@
     const rows = data.series.map((series) => series.values.map(number));
     // Column 0 of a cohort matrix is always 100 %: it would wash out all others.
     const first = data.unit === "percent" && rows.every((row) => row[0] === null || row[0] === 1) ? 1 : 0;
-    const largest = Math.max(0, ...rows.flatMap((row) => row.slice(first)).filter((v) => v !== null));
+    const seen = rows.flatMap((row) => row.slice(first)).filter((value) => value !== null);
+    const [smallest, largest] = [Math.min(...seen), Math.max(...seen)];
     const hasSize = data.series.some((series) => series.size !== undefined);
     const table = element("table", "heat tabular");
     const head = table.createTHead().insertRow();
@@ -257,7 +261,7 @@
           cell.className = "heat-open";
           return;
         }
-        cell.className = `heat-${shade(Math.min(value, largest || value), largest || value)}`;
+        cell.className = i < first ? "heat-whole" : `heat-${shade(value, smallest, largest)}`;
         const address = series.links && series.links[i];
         if (address) {
           const link = element("a", "", show(value));
