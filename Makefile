@@ -9,6 +9,7 @@ RUN := .venv/bin/python
 # An installed uv that really runs; else one of our own in .uv/.
 UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .uv/bin/uv)
 JOBS ?= 2
+SYNC ?= --extra demo
 # In CI a skipped browser or PostgreSQL test is a failure.
 ifeq ($(CI),true)
 REQUIRE_BROWSER := KEEPWELL_REQUIRED_TESTS=browser
@@ -24,7 +25,7 @@ help: ## List the commands
 install: .venv/installed assets ## Make the environment in .venv/ and fetch the browser assets
 
 .venv/installed: uv.lock pyproject.toml | $(UV)
-	$(UV) sync --quiet --frozen --extra demo
+	$(UV) sync --quiet --frozen $(SYNC)
 	touch $@
 
 .uv/bin/uv:

@@ -1,6 +1,8 @@
 """Django settings. Whatever differs between installations comes typed from the environment."""
 
 import logging
+import sys
+import warnings
 from datetime import timedelta
 
 from csp.constants import NONCE, NONE, SELF
@@ -133,9 +135,19 @@ FORMAT_MODULE_PATH = ["config.formats"]
 
 # --- Static files -----------------------------------------------------------------------------
 STATIC_URL = "/static/"
-STATIC_ROOT = KEEPWELL_DATA_DIR / "static"
+STATIC_ROOT = BASE_DIR / "staticfiles"  # filled by `make static` while an image is built
+_is_gathered = sys.argv[1:2] == ["collectstatic"] or (STATIC_ROOT / "staticfiles.json").exists()
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if _is_gathered
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = not _is_gathered  # else the files are served from where they lie
+warnings.filterwarnings("ignore", message="No directory at")  # nothing gathered: see above
 WHITENOISE_AUTOREFRESH = DEBUG
 WHITENOISE_MAX_AGE = 3600
 MEDIA_ROOT = KEEPWELL_DATA_DIR / "media"
@@ -308,5 +320,6 @@ DJANGO_STRUCTLOG_CELERY_TASK_START_LOG_LEVEL = logging.DEBUG  # ticks every othe
 DJANGO_STRUCTLOG_CELERY_TASK_SUCCESS_LOG_LEVEL = logging.DEBUG
 DJANGO_STRUCTLOG_CELERY_TASK_RETRY_LOG_LEVEL = logging.DEBUG  # expired ticks
 
-SILENCED_SYSTEM_CHECKS: list[str] = []
+# Whether subdomains speak HTTPS only, and who redirects to it, is up to the server in front.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
 SITE_TAGLINE = _("Know who stays, why others leave, and what to do about it.")

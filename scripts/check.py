@@ -33,7 +33,9 @@ def commands() -> dict[str, list[str]]:
             *APPS,
         ],
         "secrets": [
-            *(_bin("detect-secrets-hook"), "--baseline", ".secrets.baseline"),
+            # Passwords written into code are found by ruff (S105 to S107), with fewer false alarms.
+            *(_bin("detect-secrets-hook"), "--disable-plugin", "KeywordDetector"),
+            *("--exclude-lines", r"://user:password@|(?i:alphabet)\b.*="),
             *_tracked_files(),
         ],
         "layers": [_bin("lint-imports"), "--no-cache"],

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
-import tempfile
-from pathlib import Path
 
 from config.embedded.plan import Plan
 from config.embedded.processes import Child
 from config.environment import BASE_DIR
-
-WEB_PROCESSES, WEB_THREADS = 2, 4
 
 
 def _environment(**more: str) -> dict[str, str]:
@@ -54,30 +49,17 @@ def postgres(plan: Plan) -> Child | None:
 
 
 def web(plan: Plan) -> Child:
-    """The web server. Its metrics add up over its processes in a folder cleared at each start."""
-    metrics = plan.data_dir / "web-metrics"
-    shutil.rmtree(metrics, ignore_errors=True)
-    metrics.mkdir(parents=True)
-    (plan.data_dir / "static").mkdir(exist_ok=True)
+    """The web server; how it runs stands in config/gunicorn.py."""
     host = f"[{plan.host}]" if ":" in plan.host else plan.host
     return Child(
         "web",
         _python(
-            *("-m", "gunicorn", "config.wsgi:application", "--preload"),
-            *("--bind", f"{host}:{plan.port}", "--worker-class", "gthread"),
-            *("--workers", str(WEB_PROCESSES), "--threads", str(WEB_THREADS)),
-            *("--timeout", "60", "--graceful-timeout", "3", "--keep-alive", "5"),
-            *("--worker-tmp-dir", _memory_folder(), "--log-level", "warning"),
+            *("-m", "gunicorn", "--config", "config/gunicorn.py"),
+            *("--bind", f"{host}:{plan.port}", "config.wsgi:application"),
         ),
-        _environment(PROMETHEUS_MULTIPROC_DIR=str(metrics)),
+        _environment(),
         cwd=str(BASE_DIR),
     )
-
-
-def _memory_folder() -> str:
-    """Gunicorn's workers touch a file every second; on a busy disk that can block."""
-    memory = Path("/dev", "shm")
-    return str(memory) if memory.is_dir() else tempfile.gettempdir()
 
 
 def worker(_plan: Plan) -> Child:
