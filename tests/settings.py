@@ -1,9 +1,13 @@
 """Settings for tests: fast hashing, mail in memory, no log noise; the database as given."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
-os.environ.setdefault("KEEPWELL_DATA_DIR", tempfile.mkdtemp(prefix="keepwell-tests-"))
+if "KEEPWELL_DATA_DIR" not in os.environ:
+    os.environ["KEEPWELL_DATA_DIR"] = tempfile.mkdtemp(prefix="keepwell-tests-")
+    atexit.register(shutil.rmtree, os.environ["KEEPWELL_DATA_DIR"], ignore_errors=True)
 os.environ.setdefault("SECRET_KEY", "tests-only-" + "x" * 40)
 os.environ["EMAIL_URL"] = "memorymail://"
 
@@ -17,4 +21,3 @@ CACHES = {
 }
 REQUIRE_STAFF_TOTP = False  # its own tests turn it on
 SIGN_IN_MAIL_IN_BACKGROUND = False
-STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # noqa: F405
