@@ -159,7 +159,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
     import_module("config.urls")  # what is first imported while it stands would never go on
     standing = Clock(datetime(2026, 3, 2, 12, 0, tzinfo=UTC))
+    ticking = now  # this module's own name is replaced on the way, too
     for module in list(sys.modules.values()):
-        if getattr(module, "now", None) is now:
+        if getattr(module, "now", None) is ticking:
             monkeypatch.setattr(module, "now", standing)
     return standing
