@@ -46,6 +46,7 @@ class MoneyField(models.BigIntegerField):
     """A decimal amount, kept as an integer so that SQLite adds it exactly.
 
     Sums, comparisons and ordering work in the database; the currency stands in a field beside it.
+    An average is a sum divided by a count: Django's ``Avg`` would answer in units, as a float.
     """
 
     description = _("Amount of money")

@@ -44,5 +44,5 @@ urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
     *api_urls(),
-    re_path(r"^(?P<path>.*)$", UnknownUrl.as_view(), name="api-unknown"),
+    re_path(r"^(?P<path>[\s\S]*)$", UnknownUrl.as_view(), name="api-unknown"),
 ]

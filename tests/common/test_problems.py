@@ -37,7 +37,9 @@ def raw(client: Any, body: str | bytes, content_type: str = JSON) -> Any:
     return client.post(URL, data=body, content_type=content_type)
 
 
-@pytest.mark.parametrize("url", ["/api/v1/nothing/", "/api/v1/", "/api/v1/things", "/api/v1/a/b/c"])
+@pytest.mark.parametrize(
+    "url", ["/api/v1/nothing/", "/api/v1/", "/api/v1/things", "/api/v1/a%0Ab/c"]
+)
 @pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete", "options"])
 def test_an_unknown_url(url: str, method: str) -> None:
     assert_problem(getattr(APIClient(), method)(url), 404, "not_found")
