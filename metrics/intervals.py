@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from math import sqrt
 
-Z = 1.959963984540054  # 97.5 % point of the normal distribution
+Z = 1.959963984540054  # 97.5 % point of the normal distribution: certain
+LIKELY_Z = 1.2815515655446004  # 90 % point
 
 
-def wilson(successes: int, trials: int) -> tuple[float, float] | None:
+def wilson(successes: int, trials: int, z: float = Z) -> tuple[float, float] | None:
     """Return Wilson's score interval of a proportion as ratios; None without trials."""
     if trials <= 0 or not 0 <= successes <= trials:
         return None
-    share, square = successes / trials, Z * Z / trials
+    share, square = successes / trials, z * z / trials
     middle = (share + square / 2) / (1 + square)
-    half = Z * sqrt(share * (1 - share) / trials + square / (4 * trials)) / (1 + square)
+    half = z * sqrt(share * (1 - share) / trials + square / (4 * trials)) / (1 + square)
     # A bound is exact where the arithmetic would miss 0 or 1 by a rounding error.
     low = 0.0 if successes == 0 else max(0.0, middle - half)
     high = 1.0 if successes == trials else min(1.0, middle + half)

@@ -90,10 +90,10 @@ class DuckEngine:
 
     def facts(self, *, product_orders: Any = None, **cut: Any) -> Facts:
         """Return the facts as of a moment. product_orders: an Arrow table of ``order_id``."""
+        import ibis
+
         if product_orders is not None:
-            product_orders = self._backend.create_table(
-                "product_orders", product_orders, overwrite=True
-            )
+            product_orders = ibis.memtable(product_orders)
         return Facts(self._tables, product_orders=product_orders, **cut)
 
     def measure(self, kpi: Kpi, facts: Facts, windows: list[Window]) -> dict[str, Measure]:
@@ -120,6 +120,7 @@ class DuckEngine:
         return self._backend.to_pyarrow(cohorts.define(facts, self._windows_table(months)))
 
     def _windows_table(self, windows: list[Window]) -> Any:
+        import ibis
         import pyarrow as pa
 
         names = ("start", "end", "until", "look_start", "look_until")
@@ -130,7 +131,7 @@ class DuckEngine:
         for name in names:
             moments = [_naive(getattr(window, name)) for window in windows]
             columns[name] = pa.array(moments, pa.timestamp("us"))
-        return self._backend.create_table("windows", pa.table(columns), overwrite=True)
+        return ibis.memtable(pa.table(columns))
 
 
 @contextmanager

@@ -7,9 +7,11 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from typing import Any, Literal
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext
 
 Unit = Literal["percent", "money", "score"]
 Interval = Literal["wilson", "adjusted_wald", "mean", "none"]
@@ -77,7 +79,23 @@ class Kpi:
     few: int = 0
 
     @property
+    def window_label(self) -> str:
+        """The window for people; empty where it is the period itself."""
+        if self.window == "lifetime":
+            return gettext("of all time")
+        days = self.window.removesuffix(" days")
+        if not days.isdigit():
+            return ""
+        return ngettext("%(count)s day", "%(count)s days", int(days)) % {"count": days}
+
+    @property
     def definition_hash(self) -> str:
         """Changes whenever the definition does."""
-        text = f"{inspect.getsource(self.define)}|{self.window}|{self.unit}|{self.interval}"
+        source = _source(self.define)
+        text = f"{source}|{self.window}|{self.unit}|{self.interval}|{self.limit}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@cache
+def _source(define: Callable[[Any, Any], Expression]) -> str:
+    return inspect.getsource(define)

@@ -14,6 +14,8 @@ from metrics.figures import LEFT_TRUNCATED
 from metrics.models import CohortCell, RecomputeRun
 from metrics.windows import LOOK_BACK_DAYS, last_complete
 
+MEASURES = ("percent", "customers", "revenue")
+
 
 @dataclass(slots=True)
 class CohortRow:
@@ -59,6 +61,20 @@ def cohort_rows(run: RecomputeRun) -> list[CohortRow]:
         if offset == 0:
             row.size = size
     return list(rows.values())
+
+
+def cohort_document(row: CohortRow, measure: str) -> dict[str, Any]:
+    """Return a cohort as the API and ``cohorts --json`` print it."""
+    cells = row.cells(measure)
+    if measure == "revenue":
+        cells = [None if cell is None else format(cell, "f") for cell in cells]  # type: ignore[misc]
+    return {
+        "cohort": row.cohort,
+        "size": row.size,
+        "complete": row.is_complete,
+        "cells": cells,
+        "flags": row.flags,
+    }
 
 
 def _empty_row(run: RecomputeRun, cohort: str) -> CohortRow:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
+
+from django.db.models import Subquery
 
 from metrics.figures import Figure, document
 from metrics.kpis import KPIS
 from metrics.models import RecomputeRun, Snapshot
+
+UNITS = ("month", "quarter", "year", "all")
 
 
 def find_snapshot(run: RecomputeRun, key: str, period: str) -> Snapshot | None:
@@ -19,10 +24,22 @@ def find_snapshot(run: RecomputeRun, key: str, period: str) -> Snapshot | None:
     )
 
 
-def list_snapshots(run: RecomputeRun, **filters: Any) -> list[Snapshot]:
-    """Return a run's figures, oldest period first; one query."""
+def list_latest(
+    *, keys: Collection[str] = tuple(KPIS), units: Collection[str] = UNITS
+) -> list[Snapshot]:
+    """Return the figures the pages show, oldest period first, each with its run; one query.
+
+    They are of the last recompute of the present moment, else of the last one of any.
+    """
+    shown = (
+        RecomputeRun.objects.filter(status=RecomputeRun.Status.DONE)
+        .order_by("is_pinned", "-finished_at", "-id")
+        .values("pk")[:1]
+    )
     return list(
-        Snapshot.objects.filter(run=run, dimension="", **filters).order_by("kpi", "starts_on")
+        Snapshot.objects.filter(run_id=Subquery(shown), kpi__in=keys, unit__in=units, dimension="")
+        .select_related("run")
+        .order_by("kpi", "unit", "starts_on")
     )
 
 

@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 
 from common.command import Answer, KeepwellCommand
 from common.time import now
-from metrics.selectors.cohorts import cohort_rows
+from metrics.selectors.cohorts import cohort_document, cohort_rows
 from metrics.selectors.runs import latest_run
 from metrics.services import recompute
 
@@ -26,15 +26,6 @@ class Command(KeepwellCommand):
     def answer(self, **options: Any) -> Answer:
         """Read the matrix; compute it first where nothing was computed yet."""
         run = latest_run() or recompute(now=now())
-        measure = options["measure"]
-        rows = [
-            {
-                "cohort": row.cohort,
-                "size": row.size,
-                "complete": row.is_complete,
-                "cells": row.cells(measure),
-                "flags": row.flags,
-            }
-            for row in cohort_rows(run)
-        ]
-        return Answer({"cohorts": rows})
+        return Answer(
+            {"cohorts": [cohort_document(row, options["measure"]) for row in cohort_rows(run)]}
+        )

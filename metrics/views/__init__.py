@@ -1,0 +1,1 @@
+"""Pages of the metrics app; they read what the last recompute found."""

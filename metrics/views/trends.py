@@ -1,0 +1,59 @@
+"""Charts of figures over time, in the shape static/js/charts.js draws."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from metrics.figures import LEFT_TRUNCATED, TOO_FEW, currency_of, ratio
+from metrics.kpis.base import Kpi
+from metrics.models import Snapshot
+from metrics.selectors.figures import figure_from
+from metrics.words import figure_url, limit_label, show_period
+
+CHART_UNITS = {"percent": "percent", "money": "money", "score": "score"}
+
+
+def trend_chart(kpi: Kpi, snapshots: list[Snapshot]) -> dict[str, Any] | None:
+    """Return the chart of a figure; None when there is nothing to draw.
+
+    Unfinished periods show the figure so far, hollow; too few or too early ones are a gap.
+    """
+    figures = [figure_from(snapshot) for snapshot in snapshots]
+    values = [
+        None
+        if {LEFT_TRUNCATED, TOO_FEW} & set(figure.flags)
+        else ratio(kpi, figure.numerator, figure.denominator)
+        for figure in figures
+    ]
+    if all(value is None for value in values):
+        return None
+    factor = Decimal("0.01") if kpi.unit == "percent" else Decimal(1)
+
+    def scaled(numbers: list[Decimal | None]) -> list[float | None]:
+        return [None if number is None else float(number * factor) for number in numbers]
+
+    has_value = [value is not None for value in values]
+    series: dict[str, Any] = {
+        "name": str(kpi.title),
+        "values": scaled(values),
+        "links": [figure_url(kpi.key, figure) for figure in figures],
+    }
+    if kpi.interval != "none":
+        for name in ("low", "high"):
+            bounds = [getattr(figure, name) for figure in figures]
+            series[name] = scaled(
+                [bound if shown else None for bound, shown in zip(bounds, has_value, strict=True)]
+            )
+    chart: dict[str, Any] = {
+        "type": "line",
+        "labels": [show_period(snapshot.unit, snapshot.starts_on) for snapshot in snapshots],
+        "series": [series],
+        "unit": CHART_UNITS[kpi.unit],
+        "complete": [figure.is_complete for figure in figures],
+    }
+    if kpi.unit == "money":
+        chart["currency"] = currency_of(kpi)
+    if kpi.limit is not None:
+        chart["limit"] = {"value": float(kpi.limit * factor), "label": limit_label()}
+    return chart

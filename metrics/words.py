@@ -1,0 +1,249 @@
+"""Figures in words for people: number, interval, verdict, change; in the active language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from math import sqrt
+
+from django.urls import reverse
+from django.utils import formats
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+
+from common.display import format_money, format_number, format_percent
+from metrics.figures import (
+    LARGE,
+    LEFT_TRUNCATED,
+    ROLLING,
+    SIMULATED,
+    SMALL_N,
+    TOO_FEW,
+    Figure,
+    currency_of,
+    ratio,
+)
+from metrics.intervals import LIKELY_Z, Z, wilson
+from metrics.kpis.base import DENOMINATOR, NUMERATOR, Kpi
+
+HUNDRED = Decimal(100)
+
+
+def show_value(kpi: Kpi, value: Decimal | None) -> str:
+    """Return a value with its unit; absent ones read “no data”."""
+    if value is None:
+        return _("no data")
+    if kpi.unit == "money":
+        return format_money(value, currency_of(kpi) or "")
+    if kpi.unit == "score":
+        return format_number(value, 0)
+    return format_percent(value / HUNDRED)
+
+
+def show_period(unit: str, starts_on: date | None) -> str:
+    """Return a period's name: May 2026, Q2 2026, 2026."""
+    if starts_on is None:
+        return _("Until now")
+    if unit == "month":
+        return formats.date_format(starts_on, "YEAR_MONTH_FORMAT")
+    if unit == "quarter":
+        parts = {"number": (starts_on.month + 2) // 3, "year": starts_on.year}
+        return _("Q%(number)s %(year)s") % parts
+    return str(starts_on.year)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A figure as a page shows it.
+
+    value: formatted; of an unfinished period the figure so far.  words: “50 of 700. Likely …”.
+    verdict: certain, likely, can't tell, too few.  tone: ``danger`` over the limit, for certain.
+    notes: what to mind.  ratio, low, high, limit, smallest, largest: where the band lies.
+    """
+
+    figure: Figure
+    label: str
+    period: str
+    value: str
+    words: str
+    verdict: str
+    tone: str
+    notes: list[str]
+    url: str
+    ratio: Decimal | None = None
+    low: Decimal | None = None
+    high: Decimal | None = None
+    limit: Decimal | None = None
+    smallest: int = 0
+    largest: int = 100
+
+    @property
+    def is_so_far(self) -> bool:
+        """Whether the period is not over, or not ripe."""
+        return not self.figure.is_complete and LEFT_TRUNCATED not in self.figure.flags
+
+    @property
+    def numerator_url(self) -> str:
+        """The people of the numerator, where it is people."""
+        return people_url(self.figure, NUMERATOR) if NUMERATOR in self.figure.kpi.sets else ""
+
+    @property
+    def denominator_url(self) -> str:
+        """The people of the denominator."""
+        return people_url(self.figure, DENOMINATOR) if self.figure.denominator else ""
+
+    @property
+    def range(self) -> str:
+        """The interval for a table; empty without one."""
+        if self.ratio is None or self.figure.low is None or self.figure.high is None:
+            return ""
+        kpi = self.figure.kpi
+        return f"{show_value(kpi, self.figure.low)} – {show_value(kpi, self.figure.high)}"
+
+    @property
+    def numerator(self) -> str:
+        """The numerator for people."""
+        if self.figure.kpi.unit == "money":
+            return format_money(self.figure.numerator, currency_of(self.figure.kpi) or "")
+        return format_number(self.figure.numerator)
+
+
+def show(figure: Figure, starts_on: date | None) -> Shown:
+    """Return a figure in words."""
+    kpi = figure.kpi
+    so_far = ratio(kpi, figure.numerator, figure.denominator)
+    truncated = LEFT_TRUNCATED in figure.flags
+    is_few = TOO_FEW in figure.flags
+    value = None if truncated else so_far
+    text = _("too few") if is_few and not truncated else show_value(kpi, value)
+    band = value if figure.low is not None and not is_few else None
+    return Shown(
+        figure=figure,
+        label=str(kpi.title),
+        period=show_period(figure.unit, starts_on),
+        value=text,
+        words=_count_words(figure) + _interval_words(figure),
+        verdict="" if value is None else limit_verdict(figure),
+        tone="danger" if LARGE in figure.flags else "",
+        notes=_notes(figure),
+        url=figure_url(kpi.key, figure),
+        ratio=band,
+        low=figure.low,
+        high=figure.high,
+        limit=kpi.limit,
+        smallest=-100 if kpi.unit == "score" else 0,
+        largest=_scale_end(figure),
+    )
+
+
+def limit_verdict(figure: Figure) -> str:
+    """Return where a figure stands against its limit, and how sure that is; empty without one."""
+    kpi, count = figure.kpi, figure.denominator
+    if kpi.limit is None or not count:
+        return ""
+    if SMALL_N in figure.flags:
+        return _("Too few to say.")
+    limit = format_percent(kpi.limit / HUNDRED, 0)
+    for z, above, below in (
+        (
+            Z,
+            _("Above your limit of %(limit)s: certain."),
+            _("Below your limit of %(limit)s: certain."),
+        ),
+        (
+            LIKELY_Z,
+            _("Above your limit of %(limit)s: likely."),
+            _("Below your limit of %(limit)s: likely."),
+        ),
+    ):
+        bounds = wilson(int(figure.numerator), count, z)
+        if bounds and bounds[0] * 100 > kpi.limit:
+            return above % {"limit": limit}
+        if bounds and bounds[1] * 100 < kpi.limit:
+            return below % {"limit": limit}
+    return _("Above or below your limit of %(limit)s: can't tell.") % {"limit": limit}
+
+
+def limit_label() -> str:
+    """What the line of a limit in a chart is called."""
+    return _("Limit")
+
+
+def change_words(now: Figure, before: Figure | None) -> str:
+    """Return how a share changed since the period before, and whether chance explains it."""
+    if before is None or now.value is None or before.value is None:
+        return ""
+    trials, trials_before = now.denominator, before.denominator
+    pooled = Decimal(int(now.numerator) + int(before.numerator)) / (trials + trials_before)
+    spread = float(pooled * (1 - pooled)) * (1 / trials + 1 / trials_before)
+    difference = now.value - before.value
+    points = format_number(abs(difference), 1)
+    if spread > 0 and abs(float(difference)) / 100 > Z * sqrt(spread):
+        if difference > 0:
+            return _("%(points)s points more than the period before: more than chance.") % {
+                "points": points
+            }
+        return _("%(points)s points less than the period before: more than chance.") % {
+            "points": points
+        }
+    return _("No clear change since the period before.")
+
+
+def figure_url(key: str, figure: Figure) -> str:
+    """Return the page of a figure, with its period chosen."""
+    query = {} if figure.unit == "all" else {"unit": figure.unit, "period": figure.period}
+    address = reverse("metrics:figure", args=[key])
+    return f"{address}?{urlencode(query)}" if query else address
+
+
+def people_url(figure: Figure, name: str) -> str:
+    """Return the page of the people behind a part of a figure."""
+    query = urlencode({"period": figure.period, "set": name})
+    return f"{reverse('metrics:people', args=[figure.kpi.key])}?{query}"
+
+
+def _count_words(figure: Figure) -> str:
+    if not figure.denominator:
+        return ""
+    counts = {
+        "numerator": format_number(figure.numerator),
+        "denominator": format_number(figure.denominator),
+    }
+    if figure.kpi.unit == "score":
+        return _("%(denominator)s answers.") % counts
+    if figure.kpi.unit == "money":
+        return _("%(denominator)s purchases.") % counts
+    return _("%(numerator)s of %(denominator)s.") % counts
+
+
+def _interval_words(figure: Figure) -> str:
+    if figure.low is None or figure.high is None or TOO_FEW in figure.flags:
+        return ""
+    low, high = (show_value(figure.kpi, bound) for bound in (figure.low, figure.high))
+    return " " + _("Likely between %(low)s and %(high)s.") % {"low": low, "high": high}
+
+
+def _notes(figure: Figure) -> list[str]:
+    notes = []
+    if LEFT_TRUNCATED in figure.flags:
+        notes.append(_("The data begin too late to tell who was active before."))
+    elif not figure.is_complete and figure.kpi.matures_days:
+        notes.append(_("So far: it may still rise until 90 days after the period."))
+    elif not figure.is_complete:
+        notes.append(_("So far: the period is not over."))
+    if ROLLING in figure.flags:
+        notes.append(_("Rolling: neighbouring months share two thirds of their days."))
+    if TOO_FEW in figure.flags:
+        notes.append(_("Too few for a rate: look at the people instead."))
+    if SIMULATED in figure.flags:
+        notes.append(_("Demo data: these answers are simulated."))
+    return notes
+
+
+def _scale_end(figure: Figure) -> int:
+    """Where the band's scale ends: shares to 100 %, small ones and money nearer."""
+    if figure.kpi.unit == "money" or figure.kpi.limit is not None:
+        top = max(figure.high or 0, (figure.kpi.limit or 0) * 2)
+        return int(top * Decimal("1.25")) + 1
+    return 100
