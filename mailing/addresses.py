@@ -6,6 +6,7 @@ import hashlib
 import hmac
 
 from django.conf import settings
+from django.utils.encoding import force_bytes
 
 
 def address_hash(address: str) -> str:
@@ -18,6 +19,6 @@ def address_hashes(address: str) -> list[str]:
     return [_digest(address, key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
 
 
-def _digest(address: str, key: str) -> str:
+def _digest(address: str, key: str | bytes) -> str:
     text = "mailing.address:" + address.strip().casefold()
-    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(force_bytes(key), text.encode(), hashlib.sha256).hexdigest()

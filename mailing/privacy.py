@@ -12,9 +12,8 @@ State = Message.State
 def export_messages(customer_ids: list[int]) -> list[dict[str, Any]]:
     """Return one row per message, oldest first."""
     rows = Message.objects.filter(customer_id__in=customer_ids).order_by("id")
-    return list(
-        rows.values("ref", "kind", "channel", "state", "reason", "recorded_at", "due_at", "sent_at")
-    )
+    names = ("ref", "kind", "channel", "state", "reason", "recorded_at", "due_at", "sent_at")
+    return [dict(row) for row in rows.values(*names)]
 
 
 def stop_messages(customer_ids: list[int]) -> int:
@@ -27,11 +26,8 @@ def stop_messages(customer_ids: list[int]) -> int:
 def export_contents(customer_ids: list[int]) -> list[dict[str, Any]]:
     """Return the words of each message that is left."""
     rows = MessageContent.objects.filter(message__customer_id__in=customer_ids)
-    return list(
-        rows.order_by("id").values(
-            "message__ref", "message__template__key", "values", "address", "last_reply"
-        )
-    )
+    names = ("message__ref", "message__template__key", "values", "address", "last_reply")
+    return [dict(row) for row in rows.order_by("id").values(*names)]
 
 
 def erase_contents(customer_ids: list[int]) -> int:

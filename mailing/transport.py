@@ -37,12 +37,12 @@ class Unreachable(Exception):
     """No connection, or none that lets us in; nothing was sent."""
 
 
-class _Staged:
+class _StagedSMTP(smtplib.SMTP):
     """An SMTP conversation that knows whether the outcome of the last text is in doubt."""
 
     is_in_doubt = False
 
-    def data(self: Any, msg: bytes) -> tuple[int, bytes]:
+    def data(self, msg: Any) -> tuple[int, bytes]:
         """DATA as in smtplib, noting the moment of doubt; waits longer for the last answer."""
         code, reply = self.docmd("data")
         if code != 354:
@@ -50,23 +50,21 @@ class _Staged:
         # The final dot goes apart: as long as it has not left, the server has no message.
         quoted = re.sub(rb"(?m)^\.", b"..", msg)
         self.send(quoted if quoted.endswith(b"\r\n") else quoted + b"\r\n")
-        usual = self.sock.gettimeout()
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else the dot waits 40 ms
-        self.sock.settimeout(max(usual or 0, FINAL_ANSWER_SECONDS))
+        if (line := self.sock) is None:
+            raise smtplib.SMTPServerDisconnected
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else the dot waits 40 ms
+        usual = line.gettimeout()
+        line.settimeout(max(usual or 0, FINAL_ANSWER_SECONDS))
         self.is_in_doubt = True
         self.send(b".\r\n")
         code, reply = self.getreply()
         self.is_in_doubt = code != 250 and not 400 <= code < 600
-        self.sock.settimeout(usual)
+        line.settimeout(usual)
         return code, reply
 
 
-class _PlainSMTP(_Staged, smtplib.SMTP):
-    """SMTP, perhaps with STARTTLS."""
-
-
-class _EncryptedSMTP(_Staged, smtplib.SMTP_SSL):
-    """SMTP inside TLS."""
+class _StagedEncryptedSMTP(_StagedSMTP, smtplib.SMTP_SSL):
+    """The same inside TLS."""
 
 
 class _StagedBackend(smtp.EmailBackend):
@@ -74,7 +72,7 @@ class _StagedBackend(smtp.EmailBackend):
 
     @property
     def connection_class(self) -> type[smtplib.SMTP]:
-        return _EncryptedSMTP if self.use_ssl else _PlainSMTP
+        return _StagedEncryptedSMTP if self.use_ssl else _StagedSMTP
 
 
 class Transport:

@@ -49,7 +49,7 @@ def message_list(request: HttpRequest) -> HttpResponse:
 def message_detail(request: HttpRequest, ref: str) -> HttpResponse:
     """One message, its words, and every try to send it."""
     message = selectors.get_message(ref)
-    role = request.user.role  # type: ignore[union-attr]
+    role = Role(request.user.role)  # type: ignore[union-attr]
     sees_contact = role != Role.ANALYST
     context = {
         "message": message,

@@ -57,9 +57,9 @@ class RuleOutput(serializers.ModelSerializer[Rule]):
 class EnrolmentOutput(serializers.ModelSerializer[Enrolment]):
     """One purchase that came under a follow-up."""
 
-    customer = serializers.SlugRelatedField(slug_field="ref", read_only=True)
-    order = serializers.SlugRelatedField(slug_field="ref", read_only=True)
-    message = serializers.SlugRelatedField(slug_field="ref", read_only=True)
+    customer = serializers.CharField(source="customer.ref", read_only=True)
+    order = serializers.CharField(source="order.ref", read_only=True)
+    message = serializers.CharField(source="message.ref", read_only=True, allow_null=True)
     due_at = InstantField()
     decided_at = InstantField()
 

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.models import STAFF_ROLES
+from accounts.models import STAFF_ROLES, Role
 from accounts.permissions import MANAGERS, roles_required
 from common.requests import actor_of
 from common.time import now
@@ -27,7 +27,7 @@ def follow_ups(request: HttpRequest) -> HttpResponse:
     moment = now()
     context = {
         "rules": [_rule_context(rule, moment) for rule in selectors.list_rules()],
-        "may_switch": request.user.role in MANAGERS,  # type: ignore[union-attr]
+        "may_switch": Role(request.user.role) in MANAGERS,  # type: ignore[union-attr]
     }
     return render(request, "outreach/followups.html", context)
 

@@ -55,8 +55,8 @@ class _RunningClock:
 class _Email(EmailMultiAlternatives):
     """Keeps a long header on one line: a folded way out is not understood everywhere."""
 
-    def message(self) -> Any:
-        message = super().message()
+    def message(self, **options: Any) -> Any:
+        message = super().message(**options)
         message.policy = message.policy.clone(max_line_length=998)
         return message
 

@@ -86,6 +86,7 @@ def _notice(rule: Rule, now: datetime, stop_at: float) -> int:
                     recorded_at=now,
                 )
                 for order_id, customer_id, delivered_at in found
+                if customer_id and delivered_at
             ),
             ignore_conflicts=True,  # another worker noticed it at the same moment
         )
