@@ -78,6 +78,7 @@ class DuckEngine:
         self._tables = {name: self._open(store, name) for name in TABLES}
 
     def _open(self, store: Store, name: str) -> Any:
+        import ibis
         import pyarrow as pa
 
         if paths := [str(path) for path in store.paths(name)]:
@@ -86,7 +87,8 @@ class DuckEngine:
             [(f.name, pa.string() if pa.types.is_dictionary(f.type) else f.type)
              for f in arrow_schema(name)]
         )  # fmt: skip
-        return self._backend.create_table(name, plain.empty_table())
+        # Not from an empty Arrow table: this DuckDB refuses the view that ibis would drop after.
+        return self._backend.create_table(name, schema=ibis.Schema.from_pyarrow(plain))
 
     def facts(self, *, product_orders: Any = None, **cut: Any) -> Facts:
         """Return the facts as of a moment. product_orders: an Arrow table of ``order_id``."""
