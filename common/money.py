@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models.expressions import Combinable
 from django.utils.translation import gettext_lazy as _
 
 UNITS_PER_ONE = 10_000
@@ -42,12 +43,30 @@ def round_cents(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, rounding=ROUND_HALF_EVEN)
 
 
-class MoneyField(models.BigIntegerField):
+SetType = TypeVar("SetType", contravariant=True)
+GetType = TypeVar("GetType", covariant=True)
+
+if TYPE_CHECKING:
+    BigIntegerField = models.BigIntegerField
+else:
+
+    class BigIntegerField(models.BigIntegerField):
+        """Django's field takes its type parameters in the type checker only."""
+
+        def __class_getitem__(cls, _parameters: Any) -> type[models.BigIntegerField]:
+            """Without meaning when the program runs."""
+            return cls
+
+
+class MoneyField(BigIntegerField[SetType, GetType]):
     """A decimal amount, kept as an integer so that SQLite adds it exactly.
 
     Sums, comparisons and ordering work in the database; the currency stands in a field beside it.
     An average is a sum divided by a count: Django's ``Avg`` would answer in units, as a float.
     """
+
+    _pyi_private_set_type: Decimal | int | str | Combinable  # type: ignore[assignment]
+    _pyi_private_get_type: Decimal  # type: ignore[assignment]
 
     description = _("Amount of money")
 
@@ -55,7 +74,7 @@ class MoneyField(models.BigIntegerField):
         super().__init__(*args, **kwargs)
 
     @property
-    def validators(self) -> list[Any]:  # type: ignore[override]
+    def validators(self) -> list[Any]:
         """Limits as amounts, instead of the parent's limits as integers."""
         return [MinValueValidator(-LARGEST), MaxValueValidator(LARGEST)]
 
@@ -79,13 +98,13 @@ class MoneyField(models.BigIntegerField):
             raise ValidationError(_("Enter an amount with at most four decimals.")) from error
         return amount
 
-    def get_prep_value(self, value: Any) -> int | None:
-        """Decimal → integer for the database."""
+    def get_prep_value(self, value: Any) -> Any:
+        """Decimal → integer for the database; expressions stay."""
         if value is None or hasattr(value, "resolve_expression"):
-            return value  # type: ignore[return-value]
+            return value
         return to_units(Decimal(value))
 
-    def formfield(self, **kwargs: Any) -> forms.Field:  # type: ignore[override]
+    def formfield(self, **kwargs: Any) -> forms.Field | None:
         """A decimal input with four decimals."""
         from common.forms import DecimalField
 
@@ -101,7 +120,7 @@ class MoneyField(models.BigIntegerField):
         return "" if value is None else str(value)
 
 
-class QuantityField(MoneyField):
+class QuantityField(MoneyField[SetType, GetType]):
     """A decimal quantity with four decimals, kept the same way."""
 
     description = _("Quantity")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from common.models import ChangeDetail, Event
 from common.time import now
@@ -17,9 +18,13 @@ from crm.models import ConsentEvent, ContactPoint, Customer, CustomerTag, Order,
 Rows = list[dict[str, Any]]
 
 
+def _rows(values: QuerySet[Any, Any]) -> Rows:
+    return [dict(row) for row in values]
+
+
 def export_customers(customer_ids: list[int]) -> Rows:
     """What is known of the customers themselves."""
-    return list(
+    return _rows(
         Customer.objects.filter(pk__in=customer_ids)
         .order_by("pk")
         .values(
@@ -56,7 +61,7 @@ def erase_customers(customer_ids: list[int]) -> int:
 
 def export_contacts(customer_ids: list[int]) -> Rows:
     """Addresses and numbers, former ones included."""
-    return list(
+    return _rows(
         ContactPoint.objects.filter(customer_id__in=customer_ids)
         .order_by("pk")
         .values("kind", "value", "is_primary", "recorded_at")
@@ -70,7 +75,7 @@ def erase_contacts(customer_ids: list[int]) -> int:
 
 def export_search_terms(customer_ids: list[int]) -> Rows:
     """Words by which the search finds the customers."""
-    return list(
+    return _rows(
         SearchTerm.objects.filter(customer_id__in=customer_ids)
         .order_by("pk")
         .values("kind", "term")
@@ -84,7 +89,7 @@ def erase_search_terms(customer_ids: list[int]) -> int:
 
 def export_tags(customer_ids: list[int]) -> Rows:
     """Labels."""
-    return list(
+    return _rows(
         CustomerTag.objects.filter(customer_id__in=customer_ids).order_by("pk").values("tag__name")
     )
 
@@ -96,7 +101,7 @@ def erase_tags(customer_ids: list[int]) -> int:
 
 def export_changes(customer_ids: list[int]) -> Rows:
     """Before and after of what was changed."""
-    return list(
+    return _rows(
         ChangeDetail.objects.filter(event__customer_id__in=customer_ids)
         .order_by("pk")
         .values("event__kind", "event__occurred_at", "content")
@@ -143,7 +148,7 @@ def export_orders(customer_ids: list[int]) -> Rows:
 
 def export_consents(customer_ids: list[int]) -> Rows:
     """What was agreed to and withdrawn."""
-    return list(
+    return _rows(
         ConsentEvent.objects.filter(customer_id__in=customer_ids)
         .order_by("occurred_at", "pk")
         .values("purpose", "channel", "is_granted", "source", "text_version", "occurred_at")
@@ -152,7 +157,7 @@ def export_consents(customer_ids: list[int]) -> Rows:
 
 def export_events(customer_ids: list[int]) -> Rows:
     """The event log."""
-    return list(
+    return _rows(
         Event.objects.filter(customer_id__in=customer_ids)
         .order_by("occurred_at", "pk")
         .values("kind", "subject_kind", "subject_ref", "occurred_at", "codes")

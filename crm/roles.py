@@ -7,10 +7,25 @@ from typing import Any
 from accounts.models import STAFF_ROLES, Role
 from accounts.permissions import MANAGERS, WRITERS
 
+__all__ = [
+    "CATALOGUE_WRITERS",
+    "EVERYBODY",
+    "LOCATION_WRITERS",
+    "READERS",
+    "WRITERS",
+    "may_write",
+    "sees_contacts",
+]
+
 READERS = STAFF_ROLES
 CATALOGUE_WRITERS = WRITERS
 LOCATION_WRITERS = MANAGERS
 EVERYBODY = frozenset(Role)  # the portal shows each only what is their own
+
+
+def may_write(user: Any, writers: frozenset[Role] = WRITERS) -> bool:
+    """Whether this user's role is among the writers: what the page offers, not what guards it."""
+    return getattr(user, "role", None) in writers
 
 
 def sees_contacts(user: Any) -> bool:

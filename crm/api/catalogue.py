@@ -67,7 +67,7 @@ class ProductOutput(serializers.Serializer[Product]):
     recorded_at = InstantField()
 
 
-class ProductFilter(django_filters.FilterSet):
+class ProductFilter(django_filters.FilterSet):  # type: ignore[misc]
     """Filters of the list."""
 
     sku = LineFilter()

@@ -54,7 +54,9 @@ class CustomerInput(StrictSerializer):
     city = LineField(max_length=120, required=False, allow_blank=True)
     birth_date = DateField(required=False, allow_null=True)
     industry = LineField(max_length=120, required=False, allow_blank=True)
-    source = LineField(max_length=120, required=False, allow_blank=True)
+    source = LineField(  # type: ignore[assignment]
+        max_length=120, required=False, allow_blank=True
+    )
     acquired_at = InstantField(required=False, allow_null=True)
     acquisition_cost = MoneyField(required=False, allow_null=True)
     location = LineField(max_length=64, required=False, allow_blank=True, allow_null=True)
@@ -88,7 +90,7 @@ class CustomerOutput(serializers.Serializer[Customer]):
     city = serializers.CharField()
     birth_date = serializers.DateField(allow_null=True)
     industry = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     acquired_at = InstantField(allow_null=True)
     acquisition_cost = MoneyField(allow_null=True)
     stage = serializers.CharField()
@@ -122,7 +124,7 @@ class CustomerOutput(serializers.Serializer[Customer]):
         return contact if sees_contacts(self.context["request"].user) else contact.masked()
 
 
-class CustomerFilter(django_filters.FilterSet):
+class CustomerFilter(django_filters.FilterSet):  # type: ignore[misc]
     """Filters of the list; times are when we first knew of the customer."""
 
     external_id = LineFilter()

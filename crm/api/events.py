@@ -44,7 +44,7 @@ class EventOutput(serializers.Serializer[Event]):
         return event.actor.partition(":")[0]
 
 
-class EventFilter(django_filters.FilterSet):
+class EventFilter(django_filters.FilterSet):  # type: ignore[misc]
     """Filters of the log."""
 
     customer = LineFilter(method="by_customer", help_text="ref or external id")
@@ -84,5 +84,5 @@ class EventList(IdempotentMixin, ListAPIView[Event]):
         events = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
         ids = {event.customer_id for event in events if event.customer_id is not None}
         refs = dict(Customer.objects.filter(pk__in=ids).values_list("pk", "ref"))
-        rows = EventOutput(events, many=True, context={"refs": refs}).data
+        rows = [EventOutput(event, context={"refs": refs}).data for event in events]
         return self.get_paginated_response(rows)

@@ -82,13 +82,13 @@ def refuse_future(field: str, moment: Any) -> None:
         raise InvalidInput(fields={field: [str(_("This time has not come yet."))]})
 
 
-class LineFilter(django_filters.Filter):
+class LineFilter(django_filters.Filter):  # type: ignore[misc]
     """Filters by one line of clean text."""
 
     field_class = common_forms.LineField
 
 
-class InstantFilter(django_filters.Filter):
+class InstantFilter(django_filters.Filter):  # type: ignore[misc]
     """Filters by an instant; naive times are the organisation's."""
 
     field_class = common_forms.InstantField

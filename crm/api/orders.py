@@ -59,7 +59,7 @@ class OrderInput(StrictSerializer):
         max_length=64, required=False, allow_null=True, help_text="ref or external id"
     )
     ordered_at = InstantField(required=False)
-    lines = LineInput(many=True, required=False, max_length=MOST_LINES)
+    lines = serializers.ListField(child=LineInput(), required=False, max_length=MOST_LINES)
     amount = MoneyField(lowest=NOT_NEGATIVE, required=False)
     cost = MoneyField(lowest=NOT_NEGATIVE, required=False, allow_null=True)
     currency = CurrencyField(required=False)
@@ -115,7 +115,7 @@ class OrderOutput(serializers.Serializer[Order]):
     revised_at = InstantField()
 
 
-class OrderFilter(django_filters.FilterSet):
+class OrderFilter(django_filters.FilterSet):  # type: ignore[misc]
     """Filters of the list."""
 
     external_id = LineFilter()

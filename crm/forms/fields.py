@@ -26,7 +26,8 @@ class DateField(forms.DateField):
 
 def location_field(**options: Any) -> forms.ModelChoiceField[Location]:
     """Return a choice of shop by its code."""
-    options = {"label": _("Shop"), "required": False, "empty_label": _("No shop")} | options
+    defaults: dict[str, Any] = {"label": _("Shop"), "empty_label": _("No shop"), "required": False}
+    options = defaults | options
     return forms.ModelChoiceField(list_locations(), to_field_name="code", **options)
 
 

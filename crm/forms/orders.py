@@ -122,27 +122,27 @@ class BaseLineFormSet(FormSet):
         for form in filled:
             data = form.cleaned_data
             product = products.get(data["sku"])
-            price = data["unit_price"]
             if product is None:
                 form.add_error("sku", _("No product has this SKU."))
                 continue
-            if price is None and product.price is None:
+            price = product.price if data["unit_price"] is None else data["unit_price"]
+            if price is None:
                 form.add_error("unit_price", _("This product has no price of its own; give one."))
                 continue
             lines.append(
                 NewLine(
                     product_id=product.pk,
                     quantity=Decimal(1) if data["quantity"] is None else data["quantity"],
-                    unit_price=product.price if price is None else price,
+                    unit_price=price,
                     unit_cost=product.cost,
                 )
             )
         self.new_lines = lines
 
 
-LineFormSet = forms.formset_factory(
+LineFormSet: type[BaseLineFormSet] = forms.formset_factory(
     LineForm, formset=BaseLineFormSet, extra=LINES, max_num=LINES, absolute_max=LINES
-)
+)  # type: ignore[assignment]
 
 
 class StatusForm(forms.Form):

@@ -119,7 +119,7 @@ def record_order(
         status=status,
         ordered_at=ordered_at,
         delivered_at=delivered_at if status == Order.Status.DELIVERED else None,
-        amount=sum(amounts, ZERO) if lines else amount,
+        amount=sum(amounts, ZERO) if lines or amount is None else amount,
         cost=cost,
         currency=parse_currency(currency or settings.KEEPWELL_CURRENCY),
         recorded_at=recorded_at,

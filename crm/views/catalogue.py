@@ -16,7 +16,7 @@ from common.requests import actor_of
 from common.time import now
 from crm.forms import LocationForm, ProductFilterForm, ProductForm
 from crm.forms.refusals import show_refusal
-from crm.roles import CATALOGUE_WRITERS, LOCATION_WRITERS, READERS
+from crm.roles import CATALOGUE_WRITERS, LOCATION_WRITERS, READERS, may_write
 from crm.selectors.catalogue import get_location, get_product
 from crm.selectors.lists import list_locations, list_products
 from crm.services import record_location, record_product, update_location, update_product
@@ -35,7 +35,7 @@ def product_list(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "products": page.rows,
-        "may_write": request.user.role in CATALOGUE_WRITERS,  # type: ignore[union-attr]
+        "may_write": may_write(request.user, CATALOGUE_WRITERS),
         **page.urls(request),
     }
     return render(request, "crm/product_list.html", context)
@@ -91,7 +91,7 @@ def location_list(request: HttpRequest) -> HttpResponse:
     page = keyset_page(list_locations(), order=["name", "id"], cursor=request.GET.get("cursor", ""))
     context = {
         "locations": page.rows,
-        "may_write": request.user.role in LOCATION_WRITERS,  # type: ignore[union-attr]
+        "may_write": may_write(request.user, LOCATION_WRITERS),
         **page.urls(request),
     }
     return render(request, "crm/location_list.html", context)

@@ -21,7 +21,7 @@ from common.time import now
 from crm.forms import ConsentForm, CustomerFilterForm, CustomerForm, NewCustomerForm
 from crm.forms.refusals import show_refusal
 from crm.models import ConsentEvent, Customer
-from crm.roles import READERS, WRITERS, sees_contacts
+from crm.roles import READERS, WRITERS, may_write, sees_contacts
 from crm.selectors import consents_of, get_customer
 from crm.selectors.contacts import contacts_of
 from crm.selectors.figures import history_of
@@ -40,7 +40,7 @@ def customer_list(request: HttpRequest) -> HttpResponse:
     asked = form.values
     shop = asked["shop"]
     customers = list_customers(stage=asked["stage"] or "", location_id=shop.pk if shop else None)
-    context: dict[str, Any] = {"form": form, "may_write": request.user.role in WRITERS}  # type: ignore[union-attr]
+    context: dict[str, Any] = {"form": form, "may_write": may_write(request.user)}
     if asked["q"] or "q" in form.errors:
         found = search_customers(
             asked["q"] or "",
@@ -121,7 +121,7 @@ def customer_detail(request: HttpRequest, ref: str) -> HttpResponse:
         "figures": figures,
         "rhythm": rhythm,
         "panels": panels,
-        "may_write": request.user.role in WRITERS,  # type: ignore[union-attr]
+        "may_write": may_write(request.user),
         "complaint_url": _address("feedback:complaint_new"),
     }
     return render(request, "crm/customer.html", context)

@@ -19,7 +19,7 @@ from common.time import now, organisation_timezone
 from crm.forms import LineFormSet, OrderFilterForm, PurchaseForm, StatusForm
 from crm.forms.refusals import show_refusal
 from crm.models import Order
-from crm.roles import READERS, WRITERS
+from crm.roles import READERS, WRITERS, may_write
 from crm.selectors.lists import list_orders
 from crm.selectors.orders import get_order
 from crm.services import change_order, record_order
@@ -42,7 +42,7 @@ def order_list(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "orders": page.rows,
-        "may_write": request.user.role in WRITERS,  # type: ignore[union-attr]
+        "may_write": may_write(request.user),
         **page.urls(request),
     }
     return render(request, "crm/order_list.html", context)
@@ -56,8 +56,7 @@ def order_detail(request: HttpRequest, ref: str) -> HttpResponse:
     context = {
         "order": order,
         "versions": order.versions.order_by("-recorded_until", "-id")[:20],
-        "may_write": request.user.role in WRITERS  # type: ignore[union-attr]
-        and order.status != Order.Status.CANCELLED,
+        "may_write": may_write(request.user) and order.status != Order.Status.CANCELLED,
     }
     return render(request, "crm/order.html", context)
 

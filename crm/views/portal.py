@@ -35,9 +35,9 @@ def me(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "customer": customer,
         "panels": [
-            {"template": panel.template, "context": context}
+            {"template": panel.template, "context": values}
             for panel in sorted(portal_panels, key=lambda one: one.order)
-            if (context := panel.load(customer.pk, request)) is not None
+            if (values := panel.load(customer.pk, request)) is not None
         ],
         "consents": [
             {
@@ -96,7 +96,7 @@ def my_language(request: HttpRequest) -> HttpResponse:
         language,
         max_age=365 * 24 * 3600,
         secure=settings.LANGUAGE_COOKIE_SECURE,
-        samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+        samesite="Lax",
     )
     return response
 
