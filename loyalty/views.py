@@ -54,8 +54,10 @@ def _open_programme(request: HttpRequest) -> HttpResponse:
         try:
             open_programme(happened_at=now(), actor=actor_of(request), **form.cleaned_data)
         except DomainError as error:
-            for name, texts in (error.fields or {None: [str(error)]}).items():
-                form.add_error(name, texts)  # type: ignore[arg-type]
+            for name, texts in error.fields.items():
+                form.add_error(name, texts)
+            if not error.fields:
+                form.add_error(None, str(error))
         else:
             messages.success(request, _("The programme is open."))
             return redirect("loyalty:programme")

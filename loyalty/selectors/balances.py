@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.db.models import Q, Sum
 
@@ -55,68 +56,102 @@ def balances_of(accounts: Sequence[PointsAccount], at: datetime) -> dict[int, Ba
     The account's swept figures are corrected by the lots that a sweep has yet to move, so the cost
     follows what is pending or about to lapse, not the length of the history.
     """
-    lots: dict[int, list[PointsLot]] = defaultdict(list)
-    for lot in PointsLot.objects.filter(
-        Q(bucket=Bucket.PENDING) | Q(expires_at__lte=at + EXPIRING_WITHIN),
-        account__in=[account.pk for account in accounts],
-        remaining__gt=0,
+    lots: dict[int, list[LotState]] = defaultdict(list)
+    for account_id, *state in (
+        PointsLot.objects.filter(
+            Q(bucket=Bucket.PENDING) | Q(expires_at__lte=at + EXPIRING_WITHIN),
+            account__in=[account.pk for account in accounts],
+            remaining__gt=0,
+        )
+        .order_by("available_from", "pk")
+        .values_list("account_id", "remaining", "bucket", "available_from", "expires_at")
     ):
-        lots[lot.account_id].append(lot)
-    return {account.pk: _balance(account, lots[account.pk], at) for account in accounts}
-
-
-def _balance(account: PointsAccount, lots: Iterable[PointsLot], at: datetime) -> Balance:
-    pending, active = account.pending, account.active
-    releases: dict[datetime, int] = defaultdict(int)
-    expiries: dict[datetime, int] = defaultdict(int)
-    for lot in lots:
-        is_usable = lot.available_from <= at
-        is_over = lot.expires_at is not None and lot.expires_at <= at
-        if lot.bucket == Bucket.PENDING:
-            if is_usable:
-                pending -= lot.remaining
-                active += 0 if is_over else lot.remaining
-            else:
-                releases[lot.available_from] += lot.remaining
-        elif is_over:
-            active -= lot.remaining
-        if is_usable and not is_over and lot.expires_at is not None:
-            expiries[lot.expires_at] += lot.remaining
-    next_release = min(releases, default=None)
-    next_expiry = min((e for e in expiries if e <= at + EXPIRING_WITHIN), default=None)
-    return Balance(
-        pending=pending,
-        active=active,
-        held=account.held,
-        debt=account.debt,
-        available=max(0, active - account.held - account.debt),
-        next_release=next_release,
-        next_release_points=releases[next_release] if next_release else 0,
-        next_expiry=next_expiry,
-        next_expiry_points=expiries[next_expiry] if next_expiry else 0,
-    )
+        lots[account_id].append(LotState(*state))
+    return {
+        account.pk: _as_of(
+            at,
+            lots[account.pk],
+            pending=account.pending,
+            active=account.active,
+            held=account.held,
+            debt=account.debt,
+        )
+        for account in accounts
+    }
 
 
 def past_balance_of(customer_id: int, at: datetime) -> Balance:
     """Return what a customer had at a past moment, as known then; read from the journal.
 
     What is recorded later never changes the answer. Holds leave no trace in the journal, so
-    ``held`` is 0. Two queries; the cost follows the length of the history.
+    ``held`` is 0. One query; the cost follows the length of the history.
     """
-    entries = PointsEntry.objects.filter(
-        account__membership__customer_id=customer_id,
-        transaction__account__membership__customer_id=customer_id,
-        transaction__recorded_at__lte=at,
-    )
-    debt = -(entries.filter(bucket=Bucket.DEBT).aggregate(total=Sum("amount"))["total"] or 0)
-    pending = active = 0
-    for available_from, expires_at, points in (
-        entries.filter(lot__isnull=False)
-        .values_list("lot__available_from", "lot__expires_at")
+    sums: Counter[str] = Counter()
+    lots = []
+    for lot_id, bucket, available_from, expires_at, points in (
+        PointsEntry.objects.filter(
+            account__isnull=False,
+            transaction__account__membership__customer_id=customer_id,
+            transaction__recorded_at__lte=at,
+        )
+        .values_list("lot", "bucket", "lot__available_from", "lot__expires_at")
         .annotate(points=Sum("amount"))
+        .order_by("lot__available_from", "lot")
     ):
-        if available_from > at:
-            pending += points
-        elif expires_at is None or expires_at > at:
-            active += points
-    return Balance(pending=pending, active=active, debt=debt, available=max(0, active - debt))
+        sums[bucket] += points
+        if lot_id is not None and points:
+            lots.append(LotState(points, bucket, available_from, expires_at))
+    return _as_of(
+        at,
+        lots,
+        pending=sums[Bucket.PENDING],
+        active=sums[Bucket.ACTIVE],
+        debt=-sums[Bucket.DEBT],
+    )
+
+
+class LotState(NamedTuple):
+    """What a balance needs of a lot."""
+
+    remaining: int
+    bucket: str
+    available_from: datetime
+    expires_at: datetime | None
+
+
+def _as_of(
+    at: datetime, lots: Iterable[LotState], *, pending: int, active: int, debt: int, held: int = 0
+) -> Balance:
+    """Move lots as the sweeps would have by ``at``. lots: earliest usable first."""
+    releases: Counter[datetime] = Counter()
+    expiries: Counter[datetime] = Counter()
+    for remaining, bucket, available_from, expires_at in lots:
+        left = remaining
+        if bucket == Bucket.PENDING:
+            if available_from > at:
+                releases[available_from] += remaining
+                continue
+            settled = min(debt, remaining)
+            pending, active, debt = (
+                pending - remaining,
+                active + remaining - settled,
+                debt - settled,
+            )
+            left = remaining - settled
+        if expires_at is not None and expires_at <= at:
+            active -= left
+        elif expires_at is not None and left:
+            expiries[expires_at] += left
+    next_release = min(releases, default=None)
+    next_expiry = min((one for one in expiries if one <= at + EXPIRING_WITHIN), default=None)
+    return Balance(
+        pending=pending,
+        active=active,
+        held=held,
+        debt=debt,
+        available=max(0, active - held),
+        next_release=next_release,
+        next_release_points=releases[next_release] if next_release else 0,
+        next_expiry=next_expiry,
+        next_expiry_points=expiries[next_expiry] if next_expiry else 0,
+    )

@@ -163,9 +163,9 @@ def _sum_in(field: str, bucket: str) -> Coalesce:
 class _Sums:
     """Sums per account, read in step with the accounts instead of kept in memory."""
 
-    def __init__(self, rows: QuerySet[Any, dict[str, Any]]) -> None:
-        self._rows = rows.iterator()
-        self._next = next(self._rows, None)
+    def __init__(self, rows: QuerySet[Any, Any]) -> None:
+        self._rows: Iterator[dict[str, Any]] = rows.iterator()
+        self._next: dict[str, Any] | None = next(self._rows, None)
 
     def of(self, account_id: int) -> dict[str, Any]:
         """Return the row of this account, empty without one; ask in ascending order."""

@@ -28,7 +28,8 @@ class Example:
 
 def worth_of(programme: Programme, points: int) -> Decimal:
     """Return what points are worth, in the programme's currency."""
-    return points * programme.point_value
+    worth: Decimal = points * programme.point_value
+    return worth
 
 
 def describe_rule(version: RuleVersion, currency: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import NamedTuple
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -12,18 +13,22 @@ from django.utils.translation import gettext_lazy as _
 from common.errors import Conflict
 from common.time import now
 from crm.models import Order
-from loyalty.models import Bucket, PointsAccount, PointsTransaction, Programme
+from loyalty.models import PointsTransaction, Programme
 from loyalty.selectors.due import earn_key, qualifying_orders
 from loyalty.selectors.earning import Terms, earning_of
 from loyalty.selectors.programme import get_programme, terms_of
 from loyalty.services.ledger import (
+    ACTIVE,
+    PENDING,
     Draft,
+    LockedAccount,
     find_recorded,
     hash_request,
     lock_accounts,
     write_drafts,
 )
 from loyalty.services.members import enrol_customers
+from loyalty.services.release import draft_releases
 
 
 class OrderEarnsNothing(Conflict):
@@ -31,6 +36,18 @@ class OrderEarnsNothing(Conflict):
 
     code = "order_earns_nothing"
     message = _("This purchase takes no part in the programme.")
+
+
+class Purchase(NamedTuple):
+    """What accrual reads of an order."""
+
+    id: int
+    ref: str
+    customer_id: int
+    ordered_at: datetime
+    delivered_at: datetime
+    amount: Decimal
+    currency: str
 
 
 @transaction.atomic
@@ -45,12 +62,10 @@ def award_points(*, order_id: int, happened_at: datetime, actor: str) -> PointsT
     :raises NotFound: there is no programme.
     """
     programme = get_programme()
-    written = award_batch(programme=programme, order_ids=[order_id], actor=actor)
-    if written:
-        return written[0]
-    order = Order.objects.filter(pk=order_id).first()
-    recorded = order and find_recorded(earn_key(order_id), _request_of(order))
-    if not recorded:
+    award_batch(programme=programme, order_ids=[order_id], actor=actor)
+    customer_id = Order.objects.filter(pk=order_id).values_list("customer_id", flat=True).first()
+    recorded = find_recorded(earn_key(order_id), _request_of(order_id, customer_id))
+    if recorded is None:
         raise OrderEarnsNothing
     return recorded
 
@@ -58,76 +73,78 @@ def award_points(*, order_id: int, happened_at: datetime, actor: str) -> PointsT
 @transaction.atomic
 def award_batch(
     *, programme: Programme, order_ids: Collection[int], actor: str, terms: Terms | None = None
-) -> list[PointsTransaction]:
-    """Write what several orders earn; orders that did, or don't qualify, are left out.
+) -> list[int]:
+    """Write what several orders earn and return the transactions' ids.
 
+    Orders that earned before, or don't qualify, are left out.
     terms: the programme's, if the caller read them already.
     Enrols new customers, locks the accounts in the order of their ids, looks for the keys, reads
-    the clock, and only then writes. About ten statements, whatever the number of orders.
+    the clock, and only then writes. The number of statements doesn't depend on that of orders.
     """
-    orders = list(qualifying_orders(programme).filter(pk__in=order_ids).order_by("pk"))
-    if not orders:
+    purchases = [
+        Purchase(*row)
+        for row in qualifying_orders(programme)
+        .filter(pk__in=order_ids)
+        .order_by("pk")
+        .values_list(*Purchase._fields)
+    ]
+    if not purchases:
         return []
     joined: dict[int, datetime] = {}
-    for order in orders:
-        customer_id = _customer_id(order)
-        joined[customer_id] = min(order.ordered_at, joined.get(customer_id, order.ordered_at))
+    for one in purchases:
+        first = joined.get(one.customer_id, one.ordered_at)
+        joined[one.customer_id] = min(first, one.ordered_at)
     account_ids = enrol_customers(programme=programme, joined=joined, recorded_at=now())
     accounts = lock_accounts(account_ids.values())
     recorded = set(
         PointsTransaction.objects.filter(
-            source_key__in=[earn_key(order.pk) for order in orders]
+            source_key__in=[earn_key(one.id) for one in purchases]
         ).values_list("source_key", flat=True)
     )
     terms = terms or terms_of(programme)
     clock = now()
+    releases = draft_releases(accounts, clock)
     drafts = [
-        _draft(order, accounts[account_ids[_customer_id(order)]], terms, actor=actor, clock=clock)
-        for order in orders
-        if earn_key(order.pk) not in recorded and _customer_id(order) in account_ids
+        _draft(one, accounts[account_ids[one.customer_id]], terms, actor=actor, clock=clock)
+        for one in purchases
+        if earn_key(one.id) not in recorded and one.customer_id in account_ids
     ]
-    return write_drafts(drafts, recorded_at=clock)
+    return write_drafts([*releases, *drafts], recorded_at=clock)[len(releases) :]
 
 
 def _draft(
-    order: Order, account: PointsAccount, terms: Terms, *, actor: str, clock: datetime
+    purchase: Purchase, account: LockedAccount, terms: Terms, *, actor: str, clock: datetime
 ) -> Draft:
-    delivered_at = order.delivered_at or order.ordered_at
     earning = earning_of(
         terms,
-        amount=order.amount,
-        currency=order.currency,
-        ordered_at=order.ordered_at,
-        delivered_at=delivered_at,
+        amount=purchase.amount,
+        currency=purchase.currency,
+        ordered_at=purchase.ordered_at,
+        delivered_at=purchase.delivered_at,
     )
-    header = PointsTransaction(
-        kind=PointsTransaction.Kind.EARN,
+    draft = Draft(
+        account=account,
+        kind=PointsTransaction.Kind.EARN.value,
         reason=earning.reason,
         points=earning.points,
-        source_key=earn_key(order.pk),
-        request_hash=_request_of(order),
-        order=order,
-        rule_version=earning.version,
+        source_key=earn_key(purchase.id),
+        request_hash=_request_of(purchase.id, purchase.customer_id),
+        order_id=purchase.id,
+        rule_version_id=earning.version.pk if earning.version else None,
         actor=actor,
-        effective_at=delivered_at,
+        effective_at=purchase.delivered_at,
     )
-    draft = Draft(header, account)
     if earning.points:
         is_usable = earning.available_from <= clock
-        draft.event, draft.codes = "points.earned", {"order": order.ref}
+        draft.event, draft.codes = "points.earned", {"order": purchase.ref}
         draft.credit(
             earning.points,
-            bucket=Bucket.ACTIVE if is_usable else Bucket.PENDING,
+            bucket=ACTIVE if is_usable else PENDING,
             available_from=earning.available_from,
             expires_at=earning.expires_at,
         )
     return draft
 
 
-def _request_of(order: Order) -> str:
-    return hash_request(kind="earn", order=order.pk, customer=order.customer_id)
-
-
-def _customer_id(order: Order) -> int:
-    customer_id: Any = order.customer_id  # qualifying orders have one
-    return int(customer_id)
+def _request_of(order_id: int, customer_id: int | None) -> str:
+    return hash_request(kind="earn", order=order_id, customer=customer_id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,10 +18,48 @@ from django.utils.translation import gettext_lazy as _
 
 from common.errors import Conflict
 from common.models import Event
+from common.refs import new_ref
+from crm.imports.bulk import as_stored, insert_rows, next_ids, update_rows
 from loyalty.models import Bucket, PointsAccount, PointsEntry, PointsLot, PointsTransaction
 
-ACCOUNT_SUMS = ["pending", "active", "debt"]
-LOT_STATE = ["remaining", "bucket"]
+PENDING, ACTIVE, DEBT = Bucket.PENDING.value, Bucket.ACTIVE.value, Bucket.DEBT.value
+ISSUED, REVERSED = Bucket.ISSUED.value, Bucket.REVERSED.value
+TRANSACTION_COLUMNS = (
+    "id",
+    "ref",
+    "account_id",
+    "kind",
+    "reason",
+    "points",
+    "source_key",
+    "request_hash",
+    "order_id",
+    "rule_version_id",
+    "reverses_id",
+    "actor",
+    "effective_at",
+    "recorded_at",
+)
+LOT_COLUMNS = (
+    "id",
+    "account_id",
+    "transaction_id",
+    "original",
+    "remaining",
+    "bucket",
+    "available_from",
+    "expires_at",
+)
+EVENT_COLUMNS = (
+    "kind",
+    "customer_id",
+    "subject_kind",
+    "subject_ref",
+    "actor",
+    "occurred_at",
+    "recorded_at",
+    "codes",
+)
 
 
 class SourceKeyReused(Conflict):
@@ -36,20 +74,6 @@ def hash_request(**arguments: Any) -> str:
     return hashlib.sha256(json.dumps(arguments, sort_keys=True).encode()).hexdigest()
 
 
-def lock_accounts(account_ids: Collection[int]) -> dict[int, PointsAccount]:
-    """Lock the accounts until commit, in the order of their ids, and return them by id.
-
-    On SQLite the whole database was locked when the transaction began.
-    """
-    locked = (
-        PointsAccount.objects.select_for_update(of=("self",))
-        .filter(pk__in=account_ids)
-        .select_related("membership")
-        .order_by("pk")
-    )
-    return {account.pk: account for account in locked}
-
-
 def find_recorded(source_key: str, request_hash: str) -> PointsTransaction | None:
     """Return the transaction already written under a key. Call with the account locked.
 
@@ -62,76 +86,102 @@ def find_recorded(source_key: str, request_hash: str) -> PointsTransaction | Non
 
 
 @dataclass(slots=True)
+class LockedAccount:
+    """An account's sums while its row is locked; drafts change them."""
+
+    id: int
+    customer_id: int
+    pending: int
+    active: int
+    debt: int
+
+
+def lock_accounts(account_ids: Collection[int]) -> dict[int, LockedAccount]:
+    """Lock the accounts until commit, in the order of their ids, and return them by id.
+
+    On SQLite the whole database was locked when the transaction began.
+    """
+    accounts = PointsAccount.objects.filter(pk__in=account_ids)
+    customers = dict(accounts.values_list("pk", "membership__customer_id"))
+    locked = accounts.select_for_update().order_by("pk")
+    return {
+        pk: LockedAccount(pk, customers[pk], pending, active, debt)
+        for pk, pending, active, debt in locked.values_list("pk", "pending", "active", "debt")
+    }
+
+
+@dataclass(slots=True)
+class NewLot:
+    """A lot about to be written."""
+
+    original: int
+    remaining: int
+    bucket: str
+    available_from: datetime
+    expires_at: datetime | None
+    pk: int = 0
+
+
+@dataclass(slots=True)
 class Draft:
-    """A transaction about to be written, with its entries and the event that tells of it."""
+    """A transaction about to be written, with its entries and the event that tells of it.
 
-    header: PointsTransaction
-    account: PointsAccount
-    event: str = ""  # kind; empty: none
+    entries: (bucket, amount, lot or None).  event: kind; empty for none.
+    """
+
+    account: LockedAccount
+    kind: str
+    reason: str
+    points: int
+    source_key: str
+    request_hash: str
+    actor: str
+    effective_at: datetime
+    order_id: int | None = None
+    rule_version_id: int | None = None
+    reverses_id: int | None = None
+    event: str = ""
     codes: dict[str, Any] = field(default_factory=dict)
-    entries: list[PointsEntry] = field(default_factory=list)
-    opened: PointsLot | None = None
-    touched: list[PointsLot] = field(default_factory=list)
+    entries: list[tuple[str, int, NewLot | PointsLot | None]] = field(default_factory=list)
 
-    def move(self, lot: PointsLot, bucket: str, amount: int) -> None:
+    def move(self, lot: NewLot | PointsLot, bucket: str, amount: int) -> None:
         """Add points to (or take them from) a lot of the account."""
-        self._enter(bucket, amount, lot)
-        lot.remaining += amount
-        if bucket == Bucket.PENDING:
-            self.account.pending += amount
-        else:
-            self.account.active += amount
-        if lot is not self.opened and lot not in self.touched:
-            self.touched.append(lot)
+        if amount:
+            self.entries.append((bucket, amount, lot))
+            lot.remaining += amount
+            if bucket == PENDING:
+                self.account.pending += amount
+            else:
+                self.account.active += amount
 
     def owe(self, amount: int) -> None:
         """Add to the account's debt; a negative amount settles it."""
-        self._enter(Bucket.DEBT, -amount)
+        self.enter(DEBT, -amount)
         self.account.debt += amount
 
-    def programme(self, bucket: str, amount: int) -> None:
-        """Enter the programme's side."""
-        self._enter(bucket, amount)
-
-    def _enter(self, bucket: str, amount: int, lot: PointsLot | None = None) -> None:
+    def enter(self, bucket: str, amount: int) -> None:
+        """Enter an amount that belongs to no lot: debt, or the programme's side."""
         if amount:
-            is_member = lot is not None or bucket == Bucket.DEBT
-            self.entries.append(
-                PointsEntry(
-                    transaction=self.header,
-                    account=self.account if is_member else None,
-                    lot=lot,
-                    bucket=bucket,
-                    amount=amount,
-                )
-            )
+            self.entries.append((bucket, amount, None))
 
     def credit(
         self, points: int, *, bucket: str, available_from: datetime, expires_at: datetime | None
     ) -> None:
         """Issue points in a new lot and settle debt out of it first."""
-        self.opened = PointsLot(
-            account=self.account,
-            transaction=self.header,
-            original=points,
-            remaining=0,
-            bucket=bucket,
-            available_from=available_from,
-            expires_at=expires_at,
-        )
-        self.move(self.opened, bucket, points)
-        self.programme(Bucket.ISSUED, -points)
-        self.settle_debt(self.opened)
+        lot = NewLot(points, 0, bucket, available_from, expires_at)
+        self.move(lot, bucket, points)
+        self.enter(ISSUED, -points)
+        self.settle_debt(lot)
 
     def release(self, lot: PointsLot) -> None:
         """Move a lot's remaining points from pending to active and settle debt out of them."""
         points = lot.remaining
-        self.move(lot, Bucket.PENDING, -points)
-        lot.bucket = Bucket.ACTIVE
-        self.move(lot, Bucket.ACTIVE, points)
+        self.move(lot, PENDING, -points)
+        lot.bucket = ACTIVE
+        self.move(lot, ACTIVE, points)
         self.settle_debt(lot)
 
-    def settle_debt(self, lot: PointsLot) -> None:
+    def settle_debt(self, lot: NewLot | PointsLot) -> None:
         """Give a lot's points for the account's debt, as far as they reach."""
         points = min(self.account.debt, lot.remaining)
         if points:
@@ -139,46 +189,123 @@ class Draft:
             self.owe(-points)
 
 
-def write_drafts(drafts: Iterable[Draft], *, recorded_at: datetime) -> list[PointsTransaction]:
-    """Write transactions, lots, entries, balances and events; return the transactions.
+def write_drafts(drafts: Sequence[Draft], *, recorded_at: datetime) -> list[int]:
+    """Write transactions, lots, entries, balances and events; return the transactions' ids.
 
     recorded_at: the clock, read after the accounts were locked.
+    Seven statements or COPYs, whatever the number of drafts.
 
     :raises ValueError: a draft's entries don't sum to zero; nothing is written.
     """
-    drafts = list(drafts)
     for draft in drafts:
-        if sum(entry.amount for entry in draft.entries):
-            raise ValueError(f"unbalanced: {draft.header.source_key}")
-        draft.header.account = draft.account
-        draft.header.recorded_at = recorded_at
-    headers = PointsTransaction.objects.bulk_create([draft.header for draft in drafts])
-    PointsLot.objects.bulk_create([draft.opened for draft in drafts if draft.opened])
-    PointsEntry.objects.bulk_create([entry for draft in drafts for entry in draft.entries])
-    _update_all(PointsLot, {id(lot): lot for d in drafts for lot in d.touched}, LOT_STATE)
-    _update_all(PointsAccount, {d.account.pk: d.account for d in drafts if d.entries}, ACCOUNT_SUMS)
-    Event.objects.bulk_create(
+        if sum(amount for _bucket, amount, _lot in draft.entries):
+            raise ValueError(f"unbalanced: {draft.source_key}")
+    if not drafts:
+        return []
+    recorded = as_stored(recorded_at)
+    ids = next_ids(PointsTransaction, len(drafts))
+    numbered = list(zip(ids, drafts, strict=True))
+    refs = [new_ref() for _draft in drafts]
+    insert_rows(
+        PointsTransaction,
+        TRANSACTION_COLUMNS,
         [
-            Event(
-                kind=draft.event,
-                subject_kind="points",
-                subject_ref=draft.header.ref,
-                customer_id=draft.account.membership.customer_id,
-                actor=draft.header.actor,
-                occurred_at=draft.header.effective_at,
-                recorded_at=recorded_at,
-                codes={"points": draft.header.points, **draft.codes},
+            (
+                pk,
+                ref,
+                draft.account.id,
+                draft.kind,
+                draft.reason,
+                draft.points,
+                draft.source_key,
+                draft.request_hash,
+                draft.order_id,
+                draft.rule_version_id,
+                draft.reverses_id,
+                draft.actor,
+                as_stored(draft.effective_at),
+                recorded,
             )
-            for draft in drafts
-            if draft.event
-        ]
+            for ref, (pk, draft) in zip(refs, numbered, strict=True)
+        ],
     )
-    return headers
+    _write_lots(numbered)
+    insert_rows(
+        PointsEntry,
+        ["transaction_id", "account_id", "lot_id", "bucket", "amount"],
+        [
+            (
+                pk,
+                draft.account.id if lot or bucket == DEBT else None,
+                lot.pk if lot else None,
+                bucket,
+                amount,
+            )
+            for pk, draft in numbered
+            for bucket, amount, lot in draft.entries
+        ],
+    )
+    changed = {draft.account.id: draft.account for draft in drafts if draft.entries}
+    update_rows(
+        PointsAccount,
+        ["pending", "active", "debt"],
+        [(a.pending, a.active, a.debt, a.id) for a in changed.values()],
+    )
+    insert_rows(
+        Event,
+        EVENT_COLUMNS,
+        [
+            (
+                draft.event,
+                draft.account.customer_id,
+                "points",
+                ref,
+                draft.actor,
+                as_stored(draft.effective_at),
+                recorded,
+                json.dumps({"points": draft.points, **draft.codes}),
+            )
+            for ref, draft in zip(refs, drafts, strict=True)
+            if draft.event
+        ],
+    )
+    return ids
 
 
-def _update_all(model: Any, rows: dict[Any, Any], fields: list[str]) -> None:
-    """Store the fields of locked rows in one statement; an UPDATE with cases is far slower."""
-    if rows:
-        model.objects.bulk_create(
-            rows.values(), update_conflicts=True, unique_fields=["pk"], update_fields=fields
-        )
+def _write_lots(numbered: list[tuple[int, Draft]]) -> None:
+    """Insert new lots and update the state of those that were there."""
+    lots = {
+        id(lot): (lot, pk, draft.account.id)
+        for pk, draft in numbered
+        for _bucket, _amount, lot in draft.entries
+        if lot is not None
+    }
+    new = [one for one in lots.values() if isinstance(one[0], NewLot)]
+    for (lot, _pk, _account), lot_id in zip(new, next_ids(PointsLot, len(new)), strict=True):
+        lot.pk = lot_id
+    insert_rows(
+        PointsLot,
+        LOT_COLUMNS,
+        [
+            (
+                lot.pk,
+                account_id,
+                pk,
+                lot.original,
+                lot.remaining,
+                lot.bucket,
+                as_stored(lot.available_from),
+                as_stored(lot.expires_at),
+            )
+            for lot, pk, account_id in new
+        ],
+    )
+    update_rows(
+        PointsLot,
+        ["remaining", "bucket"],
+        [
+            (lot.remaining, lot.bucket, lot.pk)
+            for lot, _pk, _account in lots.values()
+            if isinstance(lot, PointsLot)
+        ],
+    )

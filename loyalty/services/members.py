@@ -54,6 +54,7 @@ def enrol_customers(
         [
             SearchTerm(customer_id=member.customer_id, kind="card", term=member.card_number)
             for member in fresh
+            if member.card_number
         ],
         ignore_conflicts=True,
     )

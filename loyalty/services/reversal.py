@@ -10,15 +10,17 @@ from django.db.models import F, Q
 from common.errors import Conflict
 from common.time import now
 from crm.models import Order
-from loyalty.models import Bucket, PointsLot, PointsTransaction
+from loyalty.models import PointsLot, PointsTransaction
 from loyalty.selectors.due import earn_key, reversal_key
 from loyalty.services.ledger import (
+    REVERSED,
     Draft,
     find_recorded,
     hash_request,
     lock_accounts,
     write_drafts,
 )
+from loyalty.services.release import draft_releases
 
 
 class NothingToReverse(Conflict):
@@ -41,7 +43,7 @@ def reverse_award(*, order_id: int, happened_at: datetime, actor: str) -> Points
     earned = PointsTransaction.objects.filter(source_key=earn_key(order_id), points__gt=0).first()
     if earned is None:
         raise NothingToReverse
-    account = lock_accounts([earned.account_id])[earned.account_id]
+    accounts = lock_accounts([earned.account_id])
     request_hash = hash_request(kind="cancel", order=order_id)
     recorded = find_recorded(reversal_key(order_id), request_hash)
     if recorded is not None:
@@ -50,28 +52,30 @@ def reverse_award(*, order_id: int, happened_at: datetime, actor: str) -> Points
     if order.status != Order.Status.CANCELLED:
         raise NothingToReverse
     clock = now()
-    header = PointsTransaction(
-        kind=PointsTransaction.Kind.REVERSAL,
-        reason=PointsTransaction.Reason.CANCELLED,
+    write_drafts(draft_releases(accounts, clock), recorded_at=clock)
+    draft = Draft(
+        account=accounts[earned.account_id],
+        kind=PointsTransaction.Kind.REVERSAL.value,
+        reason=PointsTransaction.Reason.CANCELLED.value,
         points=-earned.points,
         source_key=reversal_key(order_id),
         request_hash=request_hash,
-        order=order,
-        reverses=earned,
+        order_id=order_id,
+        reverses_id=earned.pk,
         actor=actor,
         effective_at=happened_at,
+        event="points.reversed",
+        codes={"order": order.ref},
     )
-    draft = Draft(header, account, event="points.reversed", codes={"order": order.ref})
     missing = earned.points
     for lot in _lots_to_take_from(earned, clock):
         points = min(missing, lot.remaining)
-        if points:
-            draft.move(lot, lot.bucket, -points)
-            missing -= points
-    if missing:
-        draft.owe(missing)
-    draft.programme(Bucket.REVERSED, earned.points)
-    return write_drafts([draft], recorded_at=clock)[0]
+        draft.move(lot, lot.bucket, -points)
+        missing -= points
+    draft.owe(missing)
+    draft.enter(REVERSED, earned.points)
+    [written] = write_drafts([draft], recorded_at=clock)
+    return PointsTransaction.objects.get(pk=written)
 
 
 def _lots_to_take_from(earned: PointsTransaction, clock: datetime) -> list[PointsLot]:

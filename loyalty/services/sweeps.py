@@ -75,7 +75,7 @@ def release_due(now: datetime, *, budget_seconds: float = BUDGET_SECONDS) -> int
     deadline = time.monotonic() + budget_seconds
 
     def release(lot_ids: list[int]) -> int:
-        return len(release_batch(lot_ids=lot_ids, happened_at=now))
+        return release_batch(lot_ids=lot_ids, happened_at=now)
 
     done = 0
     lots = due_lots(now).order_by("available_from", "pk").values_list("pk", flat=True)
