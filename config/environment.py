@@ -157,6 +157,8 @@ def _redis_url(env: environ.Env) -> str:
 def _email(env: environ.Env) -> dict[str, Any]:
     url = env.str("EMAIL_URL", "consolemail://")
     config: dict[str, Any] = environ.Env.email_url_config(url)
+    if folder := config.get("EMAIL_FILE_PATH"):
+        config["EMAIL_FILE_PATH"] = f"/{folder.lstrip('/')}"  # django-environ cuts the slash off
     return config
 
 
