@@ -21,3 +21,4 @@ CACHES = {
 }
 REQUIRE_STAFF_TOTP = False  # its own tests turn it on
 SIGN_IN_MAIL_IN_BACKGROUND = False
+WHITENOISE_AUTOREFRESH = True  # else every test client would list all static files first
