@@ -126,10 +126,8 @@ def _latest(snapshots: list[Snapshot]) -> list[Snapshot]:
     """The last month of each figure that is over, or everything up to now; in registry order."""
     latest: dict[str, Snapshot] = {}
     for snapshot in snapshots:
-        per = KPIS[snapshot.kpi].per
-        if (snapshot.unit == "all" and per == "as_of") or (
-            snapshot.unit == "month" and per == "period" and _is_over(snapshot)
-        ):
+        wanted = "all" if KPIS[snapshot.kpi].per == "as_of" else "month"
+        if snapshot.unit == wanted and (wanted == "all" or _is_over(snapshot)):
             latest[snapshot.kpi] = snapshot
     return [latest[key] for key in KPIS if key in latest]
 

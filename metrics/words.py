@@ -113,10 +113,9 @@ def show(figure: Figure, starts_on: date | None) -> Shown:
     """Return a figure in words."""
     kpi = figure.kpi
     so_far = ratio(kpi, figure.numerator, figure.denominator)
-    truncated = LEFT_TRUNCATED in figure.flags
     is_few = TOO_FEW in figure.flags
-    value = None if truncated else so_far
-    text = _("too few") if is_few and not truncated else show_value(kpi, value)
+    value = so_far if can_show_so_far(figure) else None
+    text = _("too few") if is_few and value is not None else show_value(kpi, value)
     band = value if figure.low is not None and not is_few else None
     return Shown(
         figure=figure,
@@ -135,6 +134,14 @@ def show(figure: Figure, starts_on: date | None) -> Shown:
         smallest=-100 if kpi.unit == "score" else 0,
         largest=_scale_end(figure),
     )
+
+
+def can_show_so_far(figure: Figure) -> bool:
+    """Whether numerator / denominator says something although the period may be unfinished.
+
+    Retention of a period that has just begun is near 100 % by its look-back alone.
+    """
+    return figure.is_complete or not figure.kpi.looks_back
 
 
 def limit_verdict(figure: Figure) -> str:

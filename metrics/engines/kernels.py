@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -215,11 +216,8 @@ class Cell:
 
 
 def cohorts(orders: Orders, months: list[Window]) -> list[Cell]:
-    """Kernel of the cohort matrix; empty cells are left out."""
-    edges = np.array(
-        [micros(month.start) for month in months] + [micros(months[-1].until)] if months else [0],
-        dtype=np.int64,
-    )
+    """Kernel of the cohort matrix; empty cells are left out. months: at least one."""
+    edges = np.array([*(micros(m.start) for m in months), micros(months[-1].until)], dtype=np.int64)
     place = np.searchsorted(edges, orders.times, side="right") - 1
     cohort = (np.searchsorted(edges, orders.first, side="right") - 1)[orders.codes]
     count = len(months)
@@ -228,9 +226,8 @@ def cohorts(orders: Orders, months: list[Window]) -> list[Cell]:
     key = cohort[inside] * count + place[inside]
     order = np.lexsort((codes, key))
     key, codes, amounts = key[order], codes[order], amounts[order]
-    starts = np.flatnonzero(np.diff(key, prepend=-1))
     found = []
-    for low, high in zip(starts, [*starts[1:], len(key)], strict=True):
+    for low, high in _runs(np.diff(key, prepend=-1) != 0):
         row, column = divmod(int(key[low]), count)
         found.append(
             Cell(row, column, orders.ids[np.unique(codes[low:high])], int(amounts[low:high].sum()))
@@ -246,8 +243,13 @@ def cells_from_rows(rows: Any) -> list[Cell]:
     order = np.lexsort((ids, month, cohort))
     cohort, month, ids, amounts = cohort[order], month[order], ids[order], amounts[order]
     change = (np.diff(cohort, prepend=-1) != 0) | (np.diff(month, prepend=-1) != 0)
-    starts = np.flatnonzero(change)
     return [
-        Cell(int(cohort[a]), int(month[a]), ids[a:b], int(amounts[a:b].sum()))
-        for a, b in zip(starts, [*starts[1:], len(ids)], strict=True)
+        Cell(int(cohort[low]), int(month[low]), ids[low:high], int(amounts[low:high].sum()))
+        for low, high in _runs(change)
     ]
+
+
+def _runs(is_start: Flags) -> list[tuple[int, int]]:
+    """Return begin and end of each stretch of rows; ``is_start`` marks the first of each."""
+    edges = [*np.flatnonzero(is_start).tolist(), len(is_start)]
+    return list(pairwise(edges))

@@ -110,7 +110,7 @@ def read_manifest() -> Manifest | None:
         data["files"] = tuple(FactFile(**file) for file in data["files"])
         data["unused"] = tuple(data["unused"])
         manifest = Manifest(**data)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
     if not all((root() / file.path).is_file() for file in manifest.files):
         return None

@@ -42,14 +42,11 @@ def sync_facts(*, now: datetime, full: bool = False) -> Synced:
         before = None if full else _usable_manifest()
         with open_source() as source:
             marks = {name: source.row(sql) for name, sql in source.dialect.marks().items()}
-            if before and before.marks == marks:
-                return Synced(Store(before), months=0, full=False)
             after = None
             if before and marks[ORDER_STATES][0] >= REBUILD_BELOW:
-                after = _write(source, marks, now, before)
-                if after.checksum != marks[ORDER_STATES][:2]:
-                    log.warning("facts_differ", files=after.checksum, database=marks[ORDER_STATES])
-                    after = None
+                if before.marks == marks:
+                    return Synced(Store(before), months=0, full=False)
+                after = _update(source, marks, now, before)
             is_full = after is None
             after = after or _write(source, marks, now, None)
         store.write_manifest(after)
@@ -65,6 +62,23 @@ def _usable_manifest() -> Manifest | None:
     if manifest is None or manifest.database != database_name():
         return None
     return manifest if manifest.timezone == settings.KEEPWELL_TIMEZONE else None
+
+
+def _update(
+    source: Source, marks: dict[str, list[Any]], now: datetime, before: Manifest
+) -> Manifest | None:
+    """Write what changed; None when the old files can't be read or the result disagrees."""
+    import pyarrow as pa
+
+    try:
+        after = _write(source, marks, now, before)
+    except (OSError, pa.ArrowException) as error:
+        log.warning("facts_unreadable", error=type(error).__name__)
+        return None
+    if after.checksum != marks[ORDER_STATES][:2]:
+        log.warning("facts_differ", files=after.checksum, database=marks[ORDER_STATES])
+        return None
+    return after
 
 
 def _write(

@@ -40,7 +40,8 @@ def write_figures(run: RecomputeRun, *, now: datetime, full: bool) -> None:
         first_day, last_day = computation.fact_days
         windows = windows_kept(first_day=first_day, last_day=last_day, **cut)
         for kpi in KPIS.values():
-            figures += zip(computation.figures(kpi, windows), windows, strict=True)
+            mine = [window for window in windows if window.unit != "all" or kpi.per == "as_of"]
+            figures += zip(computation.figures(kpi, mine), mine, strict=True)
         months = [window for window in windows if window.unit == "month"]
         months = _without_gaps(months)
         cells = [

@@ -36,7 +36,8 @@ def latest_card(key: str, run: RecomputeRun, snapshots: list[Snapshot]) -> Card 
     present = mine.get(str(quarter.shifted(1)))
     if found is None:
         return None
-    return Card(_shown(found), _shown(present) if present and present.denominator else None)
+    so_far = present if present and present.denominator and not KPIS[key].looks_back else None
+    return Card(_shown(found), _shown(so_far) if so_far else None)
 
 
 def home_card(key: str) -> Callable[[HttpRequest], dict[str, Any] | None]:

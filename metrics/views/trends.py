@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from metrics.figures import LEFT_TRUNCATED, TOO_FEW, currency_of, ratio
+from metrics.figures import TOO_FEW, currency_of, ratio
 from metrics.kpis.base import Kpi
 from metrics.models import Snapshot
 from metrics.selectors.figures import figure_from
-from metrics.words import figure_url, limit_label, show_period
+from metrics.words import can_show_so_far, figure_url, limit_label, show_period
 
 CHART_UNITS = {"percent": "percent", "money": "money", "score": "score"}
 
@@ -22,7 +22,7 @@ def trend_chart(kpi: Kpi, snapshots: list[Snapshot]) -> dict[str, Any] | None:
     figures = [figure_from(snapshot) for snapshot in snapshots]
     values = [
         None
-        if {LEFT_TRUNCATED, TOO_FEW} & set(figure.flags)
+        if TOO_FEW in figure.flags or not can_show_so_far(figure)
         else ratio(kpi, figure.numerator, figure.denominator)
         for figure in figures
     ]
