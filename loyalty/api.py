@@ -99,7 +99,7 @@ class AccountList(IdempotentMixin, ListAPIView[PointsAccount]):
 
 
 class AccountDetail(IdempotentMixin, GenericAPIView[PointsAccount]):
-    """One account, by ref."""
+    """One account, by the customer's ref."""
 
     roles_read = STAFF_ROLES
     serializer_class = AccountOutput
@@ -109,7 +109,7 @@ class AccountDetail(IdempotentMixin, GenericAPIView[PointsAccount]):
     @extend_schema(responses=AccountOutput)
     def get(self, request: Request, ref: str) -> Response:
         """Tell of one account."""
-        found = list_accounts().filter(ref=ref).first()
+        found = list_accounts().filter(membership__customer__ref=ref).first()
         if found is None:
             raise NotFound
         return Response(AccountOutput(_with_balances([found])[0]).data)

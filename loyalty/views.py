@@ -8,10 +8,11 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import STAFF_ROLES
 from accounts.permissions import MANAGERS, PORTAL, roles_required
-from common.errors import DomainError, NotFound
+from common.errors import InvalidInput, NotFound
 from common.keyset import keyset_page
 from common.requests import actor_of
 from common.time import now
@@ -25,12 +26,17 @@ from loyalty.services import open_programme
 PAGE_SIZE = 25
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @roles_required(read=STAFF_ROLES, write=MANAGERS)
 def programme(request: HttpRequest) -> HttpResponse:
     """The programme, its totals and the newest transactions; a form where there is none yet."""
+    if request.method == "POST":
+        return _open_programme(request)
     found = selectors.find_programme()
     if found is None:
-        return _open_programme(request)
+        may_open = getattr(request.user, "role", None) in MANAGERS
+        context: dict[str, Any] = {"form": ProgrammeForm() if may_open else None}
+        return render(request, "loyalty/programme_new.html", context)
     page = keyset_page(
         selectors.list_transactions(),
         order=["-id"],
@@ -48,22 +54,20 @@ def programme(request: HttpRequest) -> HttpResponse:
 
 
 def _open_programme(request: HttpRequest) -> HttpResponse:
-    may_open = request.user.is_authenticated and request.user.role in MANAGERS
-    form = ProgrammeForm(request.POST or None) if may_open else None
-    if form is not None and request.method == "POST" and form.is_valid():
+    form = ProgrammeForm(request.POST)
+    if form.is_valid():
         try:
             open_programme(happened_at=now(), actor=actor_of(request), **form.cleaned_data)
-        except DomainError as error:
+        except InvalidInput as error:
             for name, texts in error.fields.items():
                 form.add_error(name, texts)
-            if not error.fields:
-                form.add_error(None, str(error))
         else:
             messages.success(request, _("The programme is open."))
             return redirect("loyalty:programme")
-    return render(request, "loyalty/programme_new.html", {"form": form})
+    return render(request, "loyalty/programme_new.html", {"form": form}, status=422)
 
 
+@require_safe
 def terms(request: HttpRequest) -> HttpResponse:
     """The public terms."""
     found = selectors.find_programme()
@@ -71,6 +75,7 @@ def terms(request: HttpRequest) -> HttpResponse:
     return render(request, "loyalty/terms.html", context)
 
 
+@require_safe
 @roles_required(read=PORTAL)
 def my_points(request: HttpRequest) -> HttpResponse:
     """A customer's own points history."""
