@@ -186,8 +186,8 @@ def band(
 # --- Layout -------------------------------------------------------------------------------------
 @register.simple_tag(takes_context=True)
 def piece(context: Context, template_name: str, values: dict[str, Any]) -> SafeString:
-    """Draw another app's card: it finds its values by name, and all of them in ``card``."""
-    with context.push(**values, card=values):
+    """Draw another app's card: it finds its values by name and, unless one is so named, as card."""
+    with context.push(**{"card": values, **values}):
         return context.template.engine.get_template(template_name).render(context)
 
 
