@@ -101,6 +101,34 @@ def invite_customer(
     return invitation
 
 
+@transaction.atomic
+def invite_customers(
+    *, survey_id: int, customers: dict[str, int], happened_at: datetime
+) -> dict[str, Invitation]:
+    """Return the invitation of each trigger; the same trigger gives the same one.
+
+    customers: trigger key → customer id.  Like :func:`invite_customer` for many; five queries.
+    """
+    survey = Survey.objects.get(pk=survey_id)
+    Invitation.objects.bulk_create(
+        (
+            Invitation(
+                survey=survey,
+                customer_id=customer_id,
+                trigger_key=trigger_key,
+                invited_at=happened_at,
+                expires_at=happened_at + timedelta(days=survey.valid_days),
+            )
+            for trigger_key, customer_id in customers.items()
+        ),
+        ignore_conflicts=True,
+    )
+    if survey.frozen_at is None:
+        Survey.objects.filter(pk=survey_id, frozen_at__isnull=True).update(frozen_at=happened_at)
+    found = Invitation.objects.filter(trigger_key__in=customers)
+    return {invitation.trigger_key: invitation for invitation in found}
+
+
 def survey_url(invitation: Invitation) -> str:
     """Return the absolute link by which the customer answers; it can be rendered again."""
     return f"{settings.BASE_URL}/s/{invitation_token(invitation)}/"

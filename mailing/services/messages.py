@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
 
@@ -25,7 +26,30 @@ class TemplateMissing(Conflict):
     message = _("There is no text under this key.")
 
 
-@transaction.atomic
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message to be written.
+
+    source_key: what it is written for; two drafts with one key are one message.
+    template: key of a text; the newest version is fixed when queued, in ``language`` or, failing
+        that, in the organisation's.
+    context: values for the names the text uses; mailing itself fills in ``name``,
+        ``organisation`` and ``unsubscribe_url``.
+    reason_code: why it is written, for lists; never shown to the customer.
+    keeps_quiet_hours: whether marketing and survey mail waits at night.
+    """
+
+    source_key: str
+    customer_id: int
+    template: str
+    language: str
+    context: Mapping[str, str]
+    kind: str = Message.Kind.SERVICE
+    channel: str = "email"
+    reason_code: str = ""
+    keeps_quiet_hours: bool = True
+
+
 def queue_message(
     *,
     source_key: str,
@@ -41,58 +65,84 @@ def queue_message(
 ) -> Message:
     """Write a message to be sent at once, or as soon as the gate allows, and return it.
 
-    source_key: the same key returns the first message; nothing else happens.
-    template: key of a text; the newest version is fixed now, in ``language`` or, failing that, in
-        the organisation's.
-    context: values for the names the text uses; mailing itself fills in ``name``,
-        ``organisation`` and ``unsubscribe_url``.
-    reason_code: why it is written, for lists; never shown to the customer.
-    keeps_quiet_hours: whether marketing and survey mail waits at night.
+    The arguments are those of :class:`Draft`; the same ``source_key`` returns the first message.
 
     :raises TemplateMissing: no text under this key; nothing is written.
     :raises InvalidInput: a value is missing, unknown or no link; nothing is written.
     """
-    if known := Message.objects.filter(source_key=source_key).first():
-        return known
-    if kind not in Message.Kind.values or channel != "email":
-        raise InvalidInput(fields={"kind": [kind], "channel": [channel]})
-    text = find_text(template, language)
-    if text is None:
-        raise TemplateMissing(template=template)
-    ref = new_ref()
-    message, is_new = Message.objects.get_or_create(
+    draft = Draft(
         source_key=source_key,
-        defaults={
-            "ref": ref,
-            "kind": kind,
-            "channel": channel,
-            "customer_id": customer_id,
-            "template": text,
-            "message_id": message_id_of(ref),
-            "keeps_quiet_hours": keeps_quiet_hours,
-            "occasion": reason_code,
-            "due_at": happened_at,
-            "recorded_at": happened_at,
-        },
+        customer_id=customer_id,
+        template=template,
+        language=language,
+        context=context,
+        kind=kind,
+        channel=channel,
+        reason_code=reason_code,
+        keeps_quiet_hours=keeps_quiet_hours,
     )
-    if is_new:
-        MessageContent.objects.create(message=message, values=_checked(text, context))
-    return message
+    return queue_messages([draft], happened_at=happened_at)[0]
 
 
-def find_text(key: str, language: str) -> Template | None:
-    """Return the newest text under a key in a language, else in the organisation's; one query."""
-    texts = {
-        text.language: text
-        for text in Template.objects.filter(
-            key=key, language__in={language, settings.LANGUAGE_CODE}
-        ).order_by("version")
+@transaction.atomic
+def queue_messages(drafts: Sequence[Draft], *, happened_at: datetime) -> list[Message]:
+    """Write many messages and return them in the order of their drafts; at most six queries.
+
+    As :func:`queue_message`; a refusal of one writes none.
+    """
+    texts = _texts({draft.template for draft in drafts})
+    rows: list[Message] = []
+    values: dict[str, dict[str, str]] = {}
+    for draft in drafts:
+        if draft.kind not in Message.Kind.values or draft.channel != "email":
+            raise InvalidInput(fields={"kind": [draft.kind], "channel": [draft.channel]})
+        text = _text_for(texts.get(draft.template, []), draft.language)
+        if text is None:
+            raise TemplateMissing(template=draft.template)
+        ref = new_ref()
+        values[ref] = _checked(text, draft.context)
+        rows.append(
+            Message(
+                ref=ref,
+                source_key=draft.source_key,
+                kind=draft.kind,
+                channel=draft.channel,
+                customer_id=draft.customer_id,
+                template=text,
+                message_id=message_id_of(ref),
+                keeps_quiet_hours=draft.keeps_quiet_hours,
+                occasion=draft.reason_code,
+                due_at=happened_at,
+                recorded_at=happened_at,
+            )
+        )
+    Message.objects.bulk_create(rows, ignore_conflicts=True)  # a known key keeps its first message
+    keys = [draft.source_key for draft in drafts]
+    known = {
+        message.source_key: message
+        for message in Message.objects.select_related("template").filter(source_key__in=keys)
     }
-    own = texts.get(language)
-    default = texts.get(settings.LANGUAGE_CODE)
-    if own and default and own.version < default.version:
-        return default  # the newest version has no such language
-    return own or default
+    MessageContent.objects.bulk_create(
+        MessageContent(message=message, values=values[message.ref])
+        for message in known.values()
+        if message.ref in values
+    )
+    return [known[key] for key in keys]
+
+
+def _texts(keys: set[str]) -> dict[str, list[Template]]:
+    """Return the newest version of each text in all its languages; one query."""
+    texts: dict[str, list[Template]] = {}
+    for text in Template.objects.filter(key__in=keys).order_by("version"):
+        if (others := texts.setdefault(text.key, [])) and others[0].version < text.version:
+            others.clear()
+        others.append(text)
+    return texts
+
+
+def _text_for(texts: list[Template], language: str) -> Template | None:
+    by_language = {text.language: text for text in texts}
+    return by_language.get(language) or by_language.get(settings.LANGUAGE_CODE)
 
 
 def message_id_of(ref: str) -> str:

@@ -17,17 +17,18 @@ from django.db.models import Exists, OuterRef
 from django.utils import formats
 from django.utils.translation import override
 
-from common.services import record_event
+from common.models import Event
+from common.services import SYSTEM
 from common.time import local_date
 from crm.models import Customer, Order
 from crm.selectors import consent_in_force, language_of, primary_emails
-from feedback.services import ensure_nps_survey, invite_customer, survey_url
+from feedback.services import ensure_nps_survey, invite_customers, survey_url
 from mailing.models import Message
-from mailing.services import queue_message
+from mailing.services import Draft, queue_messages
 from outreach.models import Enrolment, Rule
 
 NOTICE_BATCH = 200
-DECIDE_BATCH = 20  # about 15 statements each: well below the longest write a page should wait for
+DECIDE_BATCH = 25  # keeps the write lock for far less than a page should wait for it
 SWEEP_SECONDS = 10.0
 OVERLAP = timedelta(hours=1)
 FULL_PASS_EVERY = timedelta(days=1)
@@ -137,66 +138,92 @@ def _decide(batch: Sequence[Enrolment], now: datetime) -> None:
     agreed = consent_in_force(ids, "surveys")
     reachable = primary_emails(ids)
     asked_at = _last_asked(ids, batch[0].rule_key)
+    chosen: list[tuple[Enrolment, Customer]] = []
+    skipped: dict[str, list[int]] = {}
+    moved: list[Enrolment] = []
     for enrolment in batch:
         customer, order = customers[enrolment.customer_id], enrolment.order
         due_at = order.delivered_at + enrolment.rule.delay if order.delivered_at else None
         if order.customer_id != customer.pk or due_at is None:
-            _skip(enrolment, "order_changed", now)
+            reason = "order_changed"
         elif due_at > now:
-            enrolment.due_at = due_at  # delivered later than we thought
-            enrolment.save(update_fields=["due_at"])
+            enrolment.due_at = due_at  # delivered later than we thought: goes on waiting
+            moved.append(enrolment)
+            continue
         elif now - due_at > TOO_LATE_AFTER:
-            _skip(enrolment, "too_late", now)
+            reason = "too_late"
         elif customer.erased_at:
-            _skip(enrolment, "erased", now)
+            reason = "erased"
         elif customer.pk not in reachable:
-            _skip(enrolment, "no_address", now)
+            reason = "no_address"
         elif customer.pk not in agreed:
-            _skip(enrolment, "no_consent", now)
+            reason = "no_consent"
         elif _was_asked_lately(asked_at.get(customer.pk), enrolment.rule, now):
-            _skip(enrolment, "cooldown", now)
+            reason = "cooldown"
         else:
-            _enrol(enrolment, customer, now)
             asked_at[customer.pk] = now
+            chosen.append((enrolment, customer))
+            continue
+        skipped.setdefault(reason, []).append(enrolment.pk)
+    for reason, enrolment_ids in skipped.items():
+        Enrolment.objects.filter(pk__in=enrolment_ids).update(
+            state=State.SKIPPED, reason=reason, decided_at=now
+        )
+    if moved:
+        Enrolment.objects.bulk_update(moved, ["due_at"])
+    if chosen:
+        _ask(chosen, now)
 
 
-def _enrol(enrolment: Enrolment, customer: Customer, now: datetime) -> None:
-    language = language_of(customer)
-    invitation = invite_customer(
+def _ask(chosen: Sequence[tuple[Enrolment, Customer]], now: datetime) -> None:
+    """Invite and write to the customers, and note it."""
+    invitations = invite_customers(
         survey_id=ensure_nps_survey().pk,
-        customer_id=customer.pk,
-        trigger_key=enrolment.source_key,
+        customers={enrolment.source_key: customer.pk for enrolment, customer in chosen},
         happened_at=now,
     )
+    drafts = [
+        _draft(enrolment, customer, survey_url(invitations[enrolment.source_key]))
+        for enrolment, customer in chosen
+    ]
+    messages = queue_messages(drafts, happened_at=now)
+    for (enrolment, _customer), message in zip(chosen, messages, strict=True):
+        enrolment.message = message
+        enrolment.invitation = invitations[enrolment.source_key]
+    asked = [enrolment for enrolment, _customer in chosen]
+    Enrolment.objects.bulk_update(asked, ["message", "invitation"])
+    Enrolment.objects.filter(pk__in=[enrolment.pk for enrolment in asked]).update(
+        state=State.ENROLLED, decided_at=now
+    )
+    Event.objects.bulk_create(
+        Event(
+            kind="followup.enrolled",
+            subject_kind="order",
+            subject_ref=enrolment.order.ref,
+            customer_id=customer.pk,
+            actor=SYSTEM,
+            occurred_at=now,
+            recorded_at=now,
+            codes={"rule": str(enrolment.rule), "arm": enrolment.arm},
+        )
+        for enrolment, customer in chosen
+    )
+
+
+def _draft(enrolment: Enrolment, customer: Customer, link: str) -> Draft:
+    language = language_of(customer)
     with override(language):
         order_date = formats.date_format(local_date(enrolment.order.ordered_at))
-    message = queue_message(
+    return Draft(
         source_key=enrolment.source_key,
         kind=Message.Kind.SURVEY,
         customer_id=customer.pk,
         template=enrolment.rule.template_key,
         language=language,
-        context={"survey_url": survey_url(invitation), "order_date": order_date},
-        happened_at=now,
+        context={"survey_url": link, "order_date": order_date},
         reason_code="after_delivery",
         keeps_quiet_hours=enrolment.rule.keeps_quiet_hours,
     )
-    enrolment.state, enrolment.decided_at = State.ENROLLED, now
-    enrolment.message, enrolment.invitation = message, invitation
-    enrolment.save(update_fields=["state", "decided_at", "message", "invitation"])
-    record_event(
-        kind="followup.enrolled",
-        subject_kind="order",
-        subject_ref=enrolment.order.ref,
-        customer_id=customer.pk,
-        occurred_at=now,
-        codes={"rule": str(enrolment.rule), "arm": enrolment.arm},
-    )
-
-
-def _skip(enrolment: Enrolment, reason: str, now: datetime) -> None:
-    enrolment.state, enrolment.reason, enrolment.decided_at = State.SKIPPED, reason, now
-    enrolment.save(update_fields=["state", "reason", "decided_at"])
 
 
 def _last_asked(customer_ids: set[int], rule_key: str) -> dict[int, datetime]:

@@ -226,11 +226,11 @@ def test_a_crash_in_the_middle_leaves_nothing_half_done(
 ) -> None:
     delivered(4)
 
-    def crash(**fields: Any) -> None:
+    def crash(*args: Any, **fields: Any) -> None:
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr("outreach.services.enrolling.queue_message", crash)
+        patch.setattr("outreach.services.enrolling.queue_messages", crash)
         with pytest.raises(MemoryError):
             enrol_due(NOON)
     assert states() == [("waiting", "")]
