@@ -7,8 +7,6 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import F
-
 from common.time import Period
 from metrics.figures import LEFT_TRUNCATED
 from metrics.models import CohortCell, RecomputeRun
@@ -51,7 +49,7 @@ def cohort_rows(run: RecomputeRun) -> list[CohortRow]:
     cells = (
         CohortCell.objects.filter(run=run)
         .order_by("cohort", "offset")
-        .values_list("cohort", "offset", "amount", size=F("members__size"))
+        .values_list("cohort", "offset", "amount", "members__size")
     )
     rows: dict[str, CohortRow] = {}
     for cohort, offset, amount, size in cells:

@@ -98,11 +98,11 @@ def recompute_due(now: datetime) -> int:
     last_run = last.order_by("-finished_at", "-id").first()
     if not request and last_run and _rests(last_run, now):
         return 0
-    is_new_day = _is_new_day(now)
-    if not request and not is_new_day:
-        done = latest_run(pinned=False)
-        if done and done.marks == change_marks():
-            return 0
+    done = latest_run(pinned=False)
+    # Windows have moved since yesterday, and once a day everything is read anew.
+    is_new_day = done is None or local_date(done.as_of) != local_date(now)
+    if not request and not is_new_day and done and done.marks == change_marks():
+        return 0
     wanted = {"is_pinned": False, "known_at": now, "as_of": now, "engine": "auto"}
     with _claim(now, request.actor if request else SYSTEM, wanted, request) as run:
         if run:
@@ -116,12 +116,6 @@ def _rests(run: RecomputeRun, now: datetime) -> bool:
     if run.status == Status.FAILED:
         pause = PAUSE_AFTER_FAILURE
     return timedelta(0) <= since < pause
-
-
-def _is_new_day(now: datetime) -> bool:
-    """Whether the last finished run was of another local day: windows have moved since."""
-    done = latest_run(pinned=False)
-    return done is None or local_date(done.as_of) != local_date(now)
 
 
 @contextmanager
