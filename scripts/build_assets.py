@@ -7,6 +7,7 @@ Run it again after using an icon for the first time. ``--force`` builds anew.
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import hashlib
 import importlib.util
@@ -54,6 +55,14 @@ QUOTED = re.compile(ICON_NAME)
 
 
 def main() -> int:
+    """Build what is out of date, one process at a time; return the exit code."""
+    VENDOR.mkdir(parents=True, exist_ok=True)
+    with (VENDOR / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return build()
+
+
+def build() -> int:
     """Build what is out of date; return the exit code."""
     wanted = set(find_icon_names())
     packages = _digest((ROOT / "package-lock.json").read_bytes())
@@ -66,7 +75,6 @@ def main() -> int:
     if built.split("\n")[0] != packages or not MODULES.exists() or "--force" in sys.argv:
         install_packages()
     STAMP.unlink(missing_ok=True)
-    VENDOR.mkdir(parents=True, exist_ok=True)
     for source, name in COPIES.items():
         _copy(MODULES / source, VENDOR / name)
     bundle_charts_engine()
@@ -193,7 +201,10 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _write(target: Path, text: str) -> None:
-    target.write_text(text, encoding="utf-8")
+    """Replace a file in one step: a running server may be reading it."""
+    part = target.with_name(f".{target.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(target)
 
 
 def _digest(*parts: bytes | str) -> str:
