@@ -28,7 +28,7 @@ def register() -> None:
     )
     registry.home_cards.append(
         registry.HomeCard(
-            "complaints", "feedback/parts/home_card.html", _home_card, frozenset(WRITERS), 10
+            "complaints", "feedback/parts/home_card.html", _home_card, frozenset(WRITERS), 20
         )
     )
     _register_events()
