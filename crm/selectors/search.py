@@ -53,6 +53,12 @@ def find_customers(text: str) -> list[Customer]:
 
     At most two of several are returned, in at most two queries.
     """
+    try:
+        text = clean_line(text)
+    except ValidationError:
+        return []
+    if not text:
+        return []
     customers = Customer.objects.filter(erased_at__isnull=True)
     found = list(customers.filter(Q(ref=text.casefold()) | Q(external_id=text))[:2])
     if found:

@@ -22,6 +22,7 @@ from crm.models import Order
 from crm.roles import READERS, WRITERS, may_write
 from crm.selectors.lists import list_orders
 from crm.selectors.orders import get_order
+from crm.selectors.search import find_customers
 from crm.services import change_order, record_order
 
 
@@ -92,7 +93,8 @@ def order_new(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, _("The purchase is recorded."))
             return redirect("crm:order", ref=order.ref)
-    context: dict[str, Any] = {"form": form, "lines": lines}
+    named = str(form["customer"].value() or "").strip()
+    context: dict[str, Any] = {"form": form, "lines": lines, "buyers": find_customers(named)}
     return render(request, "crm/order_form.html", context, status=422 if form.is_bound else 200)
 
 
