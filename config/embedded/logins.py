@@ -43,16 +43,16 @@ def ensure_customer_login(data_dir: Path) -> Login | None:
     """Return the login of one demo customer, who has points; None while there is no customer."""
     from crm.models import Customer
     from crm.selectors import primary_email
-    from loyalty.models import PointsAccount
 
     known = Customer.objects.filter(user__role=Role.CUSTOMER).select_related("user").first()
     if known is not None and known.user is not None:
         return _ensure(data_dir, Role.CUSTOMER, known.user.email, known.name)
-    richest = PointsAccount.objects.order_by("-active", "-pending", "pk").first()
-    candidates = Customer.objects.filter(user=None).order_by("pk")
+    candidates = Customer.objects.filter(user=None)
+    members = candidates.exclude(membership__account=None)
     customer = (
-        candidates.filter(pk=richest.customer_id).first() if richest else None
-    ) or candidates.first()
+        members.order_by("-membership__account__active", "-membership__account__pending", "pk")
+        or candidates.order_by("pk")
+    ).first()
     if customer is None:
         return None
     email = primary_email(customer.pk) or "customer@keepwell.example"

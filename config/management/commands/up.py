@@ -19,6 +19,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
+from config import health
 from config.embedded import children
 from config.embedded.plan import Plan, add_arguments, current_plan
 from config.embedded.ports import reachable_name, wait_until_free
@@ -65,8 +66,12 @@ class Command(BaseCommand):
 
     def _start(self, plan: Plan, processes: Processes) -> None:
         self._start_servers(plan, processes)
+        is_migrated = health.CHECKS["migrations"]()
+        if is_migrated:  # serve the first page while the parent still looks around
+            processes.start(children.web(plan))
         call_command("migrate", verbosity=0, interactive=False)
-        processes.start(children.web(plan))
+        if not is_migrated:
+            processes.start(children.web(plan))
         if plan.is_demo and not self._is_demo_loaded(plan):
             self._wait_for_web(plan, processes)
             self._line("up", f"{settings.BASE_URL} is up; loading the demo data, a minute or two")
@@ -152,7 +157,8 @@ class Command(BaseCommand):
         return [
             "Sign in as (passwords made for this installation only):",
             *rows,
-            "In the demo nobody is asked for a second factor; outside it staff are.",
+            "Only the demo signs in so simply: elsewhere staff have a second factor, and customers",
+            "a code by email.",
             "",
         ]
 
