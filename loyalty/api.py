@@ -23,13 +23,13 @@ from loyalty.models import PointsAccount, PointsTransaction
 from loyalty.selectors import balances_of, list_accounts, list_transactions
 
 
-class LineFilter(django_filters.Filter):
+class LineFilter(django_filters.Filter):  # type: ignore[misc]
     """Filters by one line of clean text."""
 
     field_class = common_forms.LineField
 
 
-class AccountFilter(django_filters.FilterSet):
+class AccountFilter(django_filters.FilterSet):  # type: ignore[misc]
     """Filters of the accounts."""
 
     customer = LineFilter(field_name="membership__customer__ref", label="ref")
@@ -37,7 +37,7 @@ class AccountFilter(django_filters.FilterSet):
     card_number = LineFilter(field_name="membership__card_number")
 
 
-class TransactionFilter(django_filters.FilterSet):
+class TransactionFilter(django_filters.FilterSet):  # type: ignore[misc]
     """Filters of the journal."""
 
     customer = LineFilter(field_name="account__membership__customer__ref", label="ref")

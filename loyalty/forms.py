@@ -9,7 +9,6 @@ from common.forms import DecimalField, InstantField, LineField
 from loyalty.models import RuleVersion
 from loyalty.services.programme import (
     LEAST_AMOUNT,
-    LONGEST_VALIDITY,
     LONGEST_WINDOW,
     MOST_POINTS,
 )
@@ -48,11 +47,4 @@ class ProgrammeForm(forms.Form):
         max_value=1_000_000,
         decimal_places=4,
         initial="0.01",
-    )
-    validity_days = forms.IntegerField(
-        label=_("Days until points expire"),
-        min_value=1,
-        max_value=LONGEST_VALIDITY,
-        required=False,
-        help_text=_("Leave empty if points don't expire."),
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from django.db.models import Q, Sum
 
+from common.time import local_date
 from loyalty.models import Bucket, PointsAccount, PointsEntry, PointsLot
 
 EXPIRING_WITHIN = timedelta(days=30)
@@ -40,6 +41,13 @@ class Balance:
         """Pending and active points together, less the debt."""
         return self.pending + self.active - self.debt
 
+    @property
+    def last_day(self) -> date | None:
+        """The last local day of the points that lapse next."""
+        if self.next_expiry is None:
+            return None
+        return local_date(self.next_expiry - timedelta(microseconds=1))
+
 
 def balance_of(customer_id: int, at: datetime) -> Balance:
     """Return what a customer has at the clock ``at``; all zeros for a non-member. Two queries.
@@ -57,7 +65,7 @@ def balances_of(accounts: Sequence[PointsAccount], at: datetime) -> dict[int, Ba
     follows what is pending or about to lapse, not the length of the history.
     """
     lots: dict[int, list[LotState]] = defaultdict(list)
-    for account_id, *state in (
+    for account_id, remaining, bucket, available_from, expires_at in (
         PointsLot.objects.filter(
             Q(bucket=Bucket.PENDING) | Q(expires_at__lte=at + EXPIRING_WITHIN),
             account__in=[account.pk for account in accounts],
@@ -66,7 +74,7 @@ def balances_of(accounts: Sequence[PointsAccount], at: datetime) -> dict[int, Ba
         .order_by("available_from", "pk")
         .values_list("account_id", "remaining", "bucket", "available_from", "expires_at")
     ):
-        lots[account_id].append(LotState(*state))
+        lots[account_id].append(LotState(remaining, bucket, available_from, expires_at))
     return {
         account.pk: _as_of(
             at,

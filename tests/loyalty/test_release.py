@@ -63,6 +63,7 @@ def test_points_lapse_by_the_clock(open_with, clock) -> None:
     end = PointsLot.objects.get().expires_at
     before = balance_of(customer.pk, end - timedelta(microseconds=1))
     assert (before.available, before.next_expiry, before.next_expiry_points) == (70, end, 70)
+    assert before.last_day == (end - timedelta(microseconds=1)).date()  # the timezone is UTC
     assert balance_of(customer.pk, end).available == 0
 
 
