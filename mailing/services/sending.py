@@ -14,9 +14,7 @@ from __future__ import annotations
 import secrets
 import time
 from datetime import datetime, timedelta
-from typing import Any
 
-from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection, transaction
 
@@ -25,13 +23,15 @@ from crm.models import Customer
 from mailing.addresses import address_hash
 from mailing.gate import PURPOSES, can_send
 from mailing.models import DeliveryAttempt, Message, MessageContent
-from mailing.rendering import built_in_values, render_mail
-from mailing.services.suppressions import unsubscribe_token
+from mailing.services.composing import compose
 from mailing.transport import Handover, Outcome, Transport, Unreachable
 
 BATCH = 50
 SWEEP_SECONDS = 20.0
-LEASE = timedelta(minutes=5)  # longer than the server may take to answer
+# A claim that ends too early only lets another sender go on; one that ends too late keeps
+# messages of a dead sender waiting.
+CLAIM_LEASE = timedelta(seconds=30)
+HANDOVER_LEASE = timedelta(minutes=3)  # longer than the server may take to answer
 PAUSES = [timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360)]
 GIVE_UP_AFTER = timedelta(days=5)
 
@@ -50,15 +50,6 @@ class _RunningClock:
 
     def __call__(self) -> datetime:
         return self._start + timedelta(seconds=self.elapsed)
-
-
-class _Email(EmailMultiAlternatives):
-    """Keeps a long header on one line: a folded way out is not understood everywhere."""
-
-    def message(self, **options: Any) -> Any:
-        message = super().message(**options)
-        message.policy = message.policy.clone(max_line_length=998)
-        return message
 
 
 def send_due(now: datetime) -> int:
@@ -104,7 +95,7 @@ def claim_due(claim: str, now: datetime) -> list[int]:
         if not ids:
             return []
         taken = Message.objects.filter(pk__in=ids, state=State.PENDING).update(
-            state=State.CLAIMED, claim=claim, lease_until=now + LEASE, handed_over_at=None
+            state=State.CLAIMED, claim=claim, lease_until=now + CLAIM_LEASE, handed_over_at=None
         )
         if taken == len(ids):
             return ids
@@ -170,40 +161,13 @@ def _mark_handed_over(
     _update(
         message,
         handed_over_at=now,
-        lease_until=now + LEASE,
+        lease_until=now + HANDOVER_LEASE,
         attempts=message.attempts,
         address_hash=address_hash(verdict.address),
     )
     MessageContent.objects.filter(message=message).update(address=verdict.address)
     message.handed_over_at = now
     return message, email
-
-
-def compose(message: Message, address: str) -> EmailMultiAlternatives:
-    """Return the email as it goes out: text first, HTML second, one-click way out where due."""
-    text = message.template
-    way_out = (
-        f"{settings.BASE_URL}/u/{unsubscribe_token(message)}/" if message.kind in PURPOSES else ""
-    )
-    values = message.content.values | built_in_values(
-        language=text.language, name=message.customer.name, unsubscribe_url=way_out
-    )
-    mail = render_mail(
-        subject=text.subject,
-        body=text.body,
-        language=text.language,
-        values=values,
-        unsubscribe_url=way_out,
-    )
-    headers = {"Message-ID": message.message_id, "Content-Language": text.language}
-    if message.kind != Message.Kind.REPLY:
-        headers["Auto-Submitted"] = "auto-generated"  # keeps holiday answers away
-    if way_out:
-        headers["List-Unsubscribe"] = f"<{way_out}>"
-        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    email = _Email(mail.subject, mail.text, to=[address], headers=headers)
-    email.attach_alternative(mail.html, "text/html")
-    return email
 
 
 def _finish(message: Message, claim: str, handover: Handover, now: datetime) -> None:
@@ -228,16 +192,20 @@ def _finish(message: Message, claim: str, handover: Handover, now: datetime) -> 
         fields["due_at"] = now + _pause(message.attempts)
     if held.update(**fields) != 1:
         return
-    DeliveryAttempt.objects.update_or_create(
+    attempt = DeliveryAttempt(
         message=message,
         number=message.attempts,
-        defaults={
-            "outcome": handover.outcome,
-            "reason": handover.reason,
-            "smtp_code": handover.smtp_code,
-            "started_at": started_at,
-            "finished_at": max(now, started_at),
-        },
+        outcome=handover.outcome,
+        reason=handover.reason,
+        smtp_code=handover.smtp_code,
+        started_at=started_at,
+        finished_at=max(now, started_at),
+    )
+    DeliveryAttempt.objects.bulk_create(
+        [attempt],
+        update_conflicts=True,  # an answer that comes after the lease ended corrects "unknown"
+        unique_fields=["message", "number"],
+        update_fields=["outcome", "reason", "smtp_code", "started_at", "finished_at"],
     )
     if handover.reply:
         MessageContent.objects.filter(message=message).update(last_reply=handover.reply)

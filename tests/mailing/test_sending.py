@@ -16,7 +16,8 @@ from mailing.models import DeliveryAttempt, Message
 from mailing.services import mark_message_sent, resend_message, send_due
 from mailing.services.decisions import NotUndecided
 from mailing.services.sending import (
-    LEASE,
+    CLAIM_LEASE,
+    HANDOVER_LEASE,
     _finish,
     _mark_handed_over,
     claim_due,
@@ -188,9 +189,9 @@ def test_a_sender_killed_before_handing_over_loses_nothing(mailbox: Mailbox, que
     message = queue()
     assert claim_due("dead", NOON) == [message.pk]
 
-    send_due(NOON + LEASE / 2)
+    send_due(NOON + CLAIM_LEASE / 2)
     assert mailbox.taken == []
-    send_due(NOON + LEASE)
+    send_due(NOON + CLAIM_LEASE)
     message.refresh_from_db()
     assert (message.state, len(mailbox.taken)) == (State.SENT, 1)
 
@@ -202,7 +203,7 @@ def test_a_sender_killed_while_handing_over_leaves_it_uncertain(
     claim_due("dead", NOON)
     Message.objects.filter(pk=message.pk).update(handed_over_at=NOON, attempts=1)
 
-    assert release_expired(NOON + LEASE) == 1
+    assert release_expired(NOON + HANDOVER_LEASE) == 1
     send_due(NOON + timedelta(days=1))
     message.refresh_from_db()
     assert (message.state, message.reason) == (State.UNCERTAIN, "sender_died")
@@ -234,7 +235,7 @@ def test_a_second_sender_in_between_takes_nothing_twice(
     hand_over = Transport.hand_over
 
     def with_a_second_sender(self: Transport, email: Any) -> Any:
-        assert send_due(NOON + LEASE / 2) == 0
+        assert send_due(NOON + CLAIM_LEASE / 2) == 0
         return hand_over(self, email)
 
     monkeypatch.setattr(Transport, "hand_over", with_a_second_sender)
@@ -245,9 +246,9 @@ def test_a_second_sender_in_between_takes_nothing_twice(
 def test_a_sender_frozen_beyond_its_lease_sends_nothing(mailbox: Mailbox, queue: Queue) -> None:
     message = queue()
     claim_due("frozen", NOON)
-    send_due(NOON + LEASE)  # somebody else took over meanwhile
+    send_due(NOON + HANDOVER_LEASE)  # somebody else took over meanwhile
     assert len(mailbox.taken) == 1
-    assert _mark_handed_over(message.pk, "frozen", NOON + LEASE) is None
+    assert _mark_handed_over(message.pk, "frozen", NOON + HANDOVER_LEASE) is None
 
 
 def test_an_answer_that_comes_late_still_settles_an_unclear_message(queue: Queue) -> None:
@@ -255,8 +256,8 @@ def test_an_answer_that_comes_late_still_settles_an_unclear_message(queue: Queue
     claim_due("slow", NOON)
     Message.objects.filter(pk=message.pk).update(handed_over_at=NOON, attempts=1)
     message.refresh_from_db()
-    release_expired(NOON + LEASE)
-    _finish(message, "slow", Handover("accepted"), NOON + LEASE)
+    release_expired(NOON + HANDOVER_LEASE)
+    _finish(message, "slow", Handover("accepted"), NOON + HANDOVER_LEASE)
     message.refresh_from_db()
     assert message.state == State.SENT
     assert [one.outcome for one in message.tries.all()] == ["accepted"]
@@ -295,7 +296,7 @@ def test_two_senders_at_once_keep_the_frequency_cap(
     ids = [queue(customer, kind="survey").pk for _ in range(2)]
     for number, pk in enumerate(ids):
         Message.objects.filter(pk=pk).update(
-            state=State.CLAIMED, claim=f"c{number}", lease_until=NOON + LEASE
+            state=State.CLAIMED, claim=f"c{number}", lease_until=NOON + HANDOVER_LEASE
         )
     together = threading.Barrier(2)
 
