@@ -53,7 +53,9 @@ def only_one_import(tell: Callable[[str], None]) -> Iterator[None]:
         yield
 
 
-def resume_batch(plan: ImportPlan, columns: Sequence[str]) -> tuple[ImportBatch, Scratch] | None:
+def resume_batch(
+    plan: ImportPlan, columns: Sequence[str], kept: Sequence[str]
+) -> tuple[ImportBatch, Scratch] | None:
     """Return the killed batch of the same plan and its scratch file, if it can go on.
 
     One that can't is closed as failed. Call it under the lock: then nothing else runs.
@@ -66,7 +68,7 @@ def resume_batch(plan: ImportPlan, columns: Sequence[str]) -> tuple[ImportBatch,
     )
     for batch in batches.order_by("-started_at"):
         try:
-            return batch, Scratch.reopen(_scratch_path(batch), columns)
+            return batch, Scratch.reopen(_scratch_path(batch), columns, kept)
         except ScratchLost as error:
             _scratch_path(batch).unlink(missing_ok=True)
             ImportBatch.objects.filter(pk=batch.pk).update(
@@ -75,7 +77,9 @@ def resume_batch(plan: ImportPlan, columns: Sequence[str]) -> tuple[ImportBatch,
     return None
 
 
-def begin_batch(plan: ImportPlan, columns: Sequence[str]) -> tuple[ImportBatch, Scratch]:
+def begin_batch(
+    plan: ImportPlan, columns: Sequence[str], kept: Sequence[str]
+) -> tuple[ImportBatch, Scratch]:
     """Return a new batch with an empty scratch file."""
     batch = ImportBatch.objects.create(
         kind=plan.kind,
@@ -85,4 +89,4 @@ def begin_batch(plan: ImportPlan, columns: Sequence[str]) -> tuple[ImportBatch, 
         file_digest=plan.digest,
         started_at=plan.happened_at,
     )
-    return batch, Scratch(_scratch_path(batch), columns)
+    return batch, Scratch(_scratch_path(batch), columns, kept)

@@ -6,6 +6,7 @@ Values are as stored: money in 1/10,000 units, instants as UTC text, booleans as
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any, TypeVar
@@ -102,3 +103,17 @@ def next_ids(model: type[models.Model], count: int) -> list[int]:
         cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
         last = (cursor.fetchone() or (0,))[0]
     return list(range(last + 1, last + 1 + count))
+
+
+@contextmanager
+def rare_checkpoints() -> Iterator[None]:
+    """On SQLite, copy the write-ahead log into the database less often during bulk work."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA wal_autocheckpoint=16384")  # pages: 64 MB
+        try:
+            yield
+        finally:
+            cursor.execute("PRAGMA wal_autocheckpoint=1000")

@@ -131,7 +131,7 @@ class Products(Kind):
 
     def settle(self, scratch: Scratch) -> None:
         """Refuse rows whose special offer is neither in the file nor known."""
-        while True:
+        while "special_offer_sku" in scratch.kept:
             rows = scratch.connection.execute(
                 "SELECT line, special_offer_sku FROM line WHERE special_offer_sku IS NOT NULL"
                 " AND special_offer_sku NOT IN (SELECT key FROM line)"
@@ -174,6 +174,8 @@ class Products(Kind):
 
     def finish(self, scratch: Scratch) -> None:
         """Link products to their special offers."""
+        if "special_offer_sku" not in scratch.kept:
+            return
         pairs = scratch.connection.execute(
             "SELECT key, special_offer_sku FROM line WHERE line IN (SELECT MAX(line) FROM line"
             " WHERE special_offer_sku IS NOT NULL GROUP BY key) ORDER BY key"

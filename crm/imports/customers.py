@@ -67,6 +67,7 @@ class Customers(Kind):
 
     name = "customers"
     key = "external_id"
+    derived: ClassVar = {"location_id": "location"}
     stored: ClassVar = (*PLAIN, "email", "phone", "tags", "marketing_consent")
 
     def list_columns(self, mapping: Mapping) -> list[Column]:

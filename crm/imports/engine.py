@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from common.services import record_event
 from common.time import now
 from crm.imports.batches import ImportPlan, begin_batch, only_one_import, resume_batch
+from crm.imports.bulk import rare_checkpoints
 from crm.imports.catalogue import Locations, Products
 from crm.imports.columns import stored_instant
 from crm.imports.customers import Customers
@@ -33,7 +34,9 @@ from crm.models import ImportBatch
 KINDS: dict[str, type[Kind]] = {
     kind.name: kind for kind in (Locations, Products, Customers, Orders)
 }
-PORTION = 8_000  # table rows per transaction, which keeps it well under 250 ms on SQLite
+# Table rows per transaction. On SQLite a page waits for it, so 250 ms are the most it may take.
+SMALLEST, USUAL, LARGEST = 2_000, 8_000, 24_000
+TRANSACTION_SECONDS = 0.1
 ATTEMPTS = 3  # of a portion, where somebody else wrote the same record at the same time
 SHOWN_REJECTS = 20
 Tell = Callable[[str], None]
@@ -83,21 +86,23 @@ def import_source(
     run = _Run(kind, outcome, tell)
     if is_dry_run:
         with tempfile.TemporaryDirectory(prefix="keepwell-import-") as folder:
-            run.scratch = Scratch(Path(folder) / "scratch.sqlite3", kind.stored)
+            run.scratch = Scratch(Path(folder) / "scratch.sqlite3", kind.stored, kind.kept)
             run.check(source, names, mapping)
             run.apply(None)
             run.report(rejects_path)
             run.scratch.discard()
         return outcome
     with only_one_import(tell):
-        batch, scratch = resume_batch(plan, kind.stored) or begin_batch(plan, kind.stored)
+        kept = kind.stored, kind.kept
+        batch, scratch = resume_batch(plan, *kept) or begin_batch(plan, *kept)
         run.scratch, outcome.batch = scratch, batch.ref
         try:
             if scratch.finding("rows") is not None:
                 run.take_up(batch)
             else:
                 run.check(source, names, mapping)
-            run.apply(batch)
+            with rare_checkpoints():
+                run.apply(batch)
             keep_rejects(batch, scratch)
             run.report(rejects_path)
             run.close(batch)
@@ -145,6 +150,7 @@ class _Run:
     def __init__(self, kind: Kind, outcome: Outcome, tell: Tell) -> None:
         self.kind, self.outcome, self.tell = kind, outcome, tell
         self._told_at = time.monotonic()
+        self._portion = USUAL
 
     def _progress(self, count: int, what: str) -> None:
         if time.monotonic() - self._told_at >= 1:
@@ -168,12 +174,13 @@ class _Run:
             outcome.rows += rows
             places, rejects = checked.rejects()
             kept: Iterable[Any] = self.kind.rows(checked)
+            keys = checked.columns[self.kind.key]
             if rejects:
                 scratch.add_rejects(rejects)
-                keys = checked.columns[self.kind.key]
                 scratch.add_spoiled(keys[place] for place in places if isinstance(keys[place], str))
                 kept = [row for place, row in enumerate(kept) if place not in places]
-            scratch.add_rows(kept)
+                keys = [key for place, key in enumerate(keys) if place not in places]
+            scratch.add_rows(kept, keys)
             self._progress(outcome.rows, "rows checked")
         self.kind.settle(scratch)
         scratch.finish_checking(outcome.rows)
@@ -186,11 +193,14 @@ class _Run:
         self.outcome.counts = Counts(batch.created, batch.updated, batch.unchanged)
 
     def apply(self, batch: ImportBatch | None) -> None:
-        """Apply all records, portion by portion."""
+        """Apply all records, portion by portion; portions grow while they stay quick."""
         done = 0
-        for key, records in self._portions(batch.applied_through if batch else ""):
+        for mark, records in self._portions(batch.applied_through if batch else ""):
             self.scratch.commit()
-            self._apply_portion(batch, key, records)
+            began = time.monotonic()
+            self._apply_portion(batch, mark, records)
+            pace = TRANSACTION_SECONDS / max(time.monotonic() - began, 0.001)
+            self._portion = int(min(max(self._portion * min(pace, 2), SMALLEST), LARGEST))
             done += len(records)
             self._progress(done, "records written")
         if batch:
@@ -198,20 +208,20 @@ class _Run:
 
     def _portions(self, after: str) -> Iterator[tuple[str, list[Any]]]:
         records: list[Any] = []
-        weight, key = 0, after
-        for key, rows in self.scratch.records(after):
+        weight, mark = 0, after
+        for mark, key, rows in self.scratch.records(after):
             record = self.kind.gather(key, rows)
             if record is None:
                 continue
             records.append(record)
             weight += self.kind.weight(rows)
-            if weight >= PORTION:
-                yield key, records
+            if weight >= self._portion:
+                yield mark, records
                 records, weight = [], 0
         if records:
-            yield key, records
+            yield mark, records
 
-    def _apply_portion(self, batch: ImportBatch | None, key: str, records: list[Any]) -> None:
+    def _apply_portion(self, batch: ImportBatch | None, mark: str, records: list[Any]) -> None:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with transaction.atomic():
@@ -225,7 +235,7 @@ class _Run:
                             created=total.created + counts.created,
                             updated=total.updated + counts.updated,
                             unchanged=total.unchanged + counts.unchanged,
-                            applied_through=key,
+                            applied_through=mark,
                         )
                 break
             except IntegrityError:

@@ -88,6 +88,7 @@ class Kind:
     name: ClassVar[str]
     key: ClassVar[str]
     stored: ClassVar[tuple[str, ...]]
+    derived: ClassVar[dict[str, str]] = {}  # stored column → the file's column it comes from
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -132,11 +133,15 @@ class Kind:
     def complete(self, checked: Checked) -> None:
         """Look up codes and check what concerns several columns."""
 
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Those of the stored columns that this file fills."""
+        return tuple(name for name in self.stored if self.derived.get(name, name) in self.present)
+
     def rows(self, checked: Checked) -> Iterable[Row]:
         """Return a checked chunk as rows for the scratch file."""
-        nothing = [None] * len(checked.lines)
         columns = checked.columns
-        stored = (columns.get(name, nothing) for name in self.stored)
+        stored = (columns[name] for name in self.kept)
         return zip(checked.lines, columns[self.key], *stored, strict=True)
 
     def settle(self, scratch: Scratch) -> None:
@@ -147,7 +152,7 @@ class Kind:
         return key, merged(rows)
 
     def weight(self, rows: list[Row]) -> int:
-        """Return how much of a transaction a record takes; see ``engine.PORTION``."""
+        """Return how much of a transaction a record takes; in table rows."""
         return 4 * len(rows)
 
     def apply(self, records: list[Any], *, stamp: str, scratch: Scratch) -> Counts:

@@ -81,6 +81,7 @@ class Orders(Kind):
 
     name = "orders"
     key = "order_id"
+    derived: ClassVar = {"location_id": "location", "product_id": "sku", "amount": "order_id"}
     stored: ClassVar = (
         "customer_id",
         "ordered_at",
@@ -127,6 +128,8 @@ class Orders(Kind):
                 % {"missing": ", ".join(name for name in OF_LINES if name in missing)},
                 missing=sorted(missing),
             )
+        # Places after ordered_at of what an order's rows may tell, where the file tells it.
+        self._told = [place for place, name in enumerate(self.stored[2:8]) if name in self.kept]
         self._customers = Lookup(Customer, "external_id", _("There is no customer with this id."))
         self._products = Lookup(Product, "sku", _("There is no product with this SKU."))
         self._shops = Lookup(Location, "code", _("There is no shop with this code."))
@@ -163,20 +166,19 @@ class Orders(Kind):
             amount = first[15]
         else:
             lines = _lines(rows)
-            amount = sum(row[6] for row in lines)
+            amount = sum([row[6] for row in lines])
             if not -MOST <= amount <= MOST:
                 reason = _("The order's amount is too large.")
                 self.refuse((row[0], "order_id", key, reason) for row in rows)
                 return None
-        if len(rows) == 1:
-            ordered_at, delivered_at, location_id, channel, status, currency, cost = first[3:10]
-        else:
-            ordered_at = min(row[3] for row in rows)
-            delivered_at, location_id, channel, status, currency, cost = [
-                next((row[place] for row in rows if row[place] is not None), None)
-                for place in range(4, 10)
-            ]
-        if cost is None and lines and all(row[5] is not None for row in lines):
+        ordered_at, *told = first[3:10]
+        if len(rows) > 1:
+            ordered_at = min([row[3] for row in rows])
+            for place in self._told:
+                if told[place] is None:
+                    told[place] = next(filter(None, [row[4 + place] for row in rows]), None)
+        delivered_at, location_id, channel, status, currency, cost = told
+        if cost is None and lines and None not in [row[5] for row in lines]:
             cost = sum(_times(row[2], row[5]) for row in lines)
         return NewState(
             key,
@@ -198,8 +200,10 @@ class Orders(Kind):
         """Return the rows that can stand in one order with the first one; refuse the others."""
         first = rows[0]
         is_amount = first[10] is None
-        if not is_amount and all(
-            row[2] == first[2] and row[8] == first[8] and row[10] is not None for row in rows
+        if (
+            not is_amount
+            and None not in [row[10] for row in rows]
+            and len({(row[2], row[8]) for row in rows}) == 1
         ):
             return rows
         currency = next((row[8] for row in rows if row[8] is not None), None)
@@ -270,7 +274,8 @@ class Orders(Kind):
                 )
             )
             if state.lines:
-                writes.lines += [(order_id, stamp, *row) for row in state.lines]
+                head = (order_id, stamp)
+                writes.lines += [head + row for row in state.lines]
 
     def _add_changes(
         self,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,33 +28,42 @@ class ScratchLost(Conflict):
 
 
 class Scratch:
-    """Rows are ``(line, key, *columns)``; key is the id of the record a row belongs to."""
+    """Rows are ``(line, key, *columns)``; key is the id of the record a row belongs to.
 
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
-        """Begin a new scratch file, replacing whatever is at ``path``."""
+    Where the rows of every record follow each other, as in most files, records come in the order
+    of the file; else they are sorted by key.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str], kept: Sequence[str]) -> None:
+        """Begin a new scratch file, replacing whatever is at ``path``.
+
+        kept: those of the columns that are filled; the others come back as None.
+        """
         path.unlink(missing_ok=True)
-        self.path, self.columns = path, tuple(columns)
+        self.path, self.columns, self.kept = path, tuple(columns), tuple(kept)
         self.connection = _connect(path)
         self.connection.execute("PRAGMA journal_mode=OFF")  # a half-written file is thrown away
-        names = ", ".join(f'"{name}"' for name in columns)
+        names = "".join(f', "{name}"' for name in kept)
         self.connection.executescript(
-            f"CREATE TABLE line (line INTEGER PRIMARY KEY, key TEXT NOT NULL, {names});"
+            f"CREATE TABLE line (line INTEGER PRIMARY KEY, key TEXT NOT NULL{names});"
             "CREATE TABLE reject (line INTEGER, name TEXT, value TEXT, reason TEXT,"
             " PRIMARY KEY (line, name)) WITHOUT ROWID;"
             "CREATE TABLE spoiled (key TEXT PRIMARY KEY) WITHOUT ROWID;"
             "CREATE TABLE finding (name TEXT PRIMARY KEY, value TEXT);"
+            "CREATE TABLE run (key TEXT);"
         )
-        places = ", ".join("?" * (len(self.columns) + 2))
+        self._last_key = ""
+        places = ", ".join("?" * (len(self.kept) + 2))
         self._insert = f"INSERT INTO line VALUES ({places})"  # noqa: S608 - question marks only
 
     @classmethod
-    def reopen(cls, path: Path, columns: Sequence[str]) -> Scratch:
+    def reopen(cls, path: Path, columns: Sequence[str], kept: Sequence[str]) -> Scratch:
         """Return the fully checked scratch file of an interrupted run.
 
         :raises ScratchLost: there is none.
         """
         scratch = cls.__new__(cls)
-        scratch.path, scratch.columns = path, tuple(columns)
+        scratch.path, scratch.columns, scratch.kept = path, tuple(columns), tuple(kept)
         if not path.exists():
             raise ScratchLost
         scratch.connection = _connect(path)
@@ -64,9 +74,13 @@ class Scratch:
             raise ScratchLost from error
         return scratch
 
-    def add_rows(self, rows: Iterable[Row]) -> None:
-        """Keep checked rows."""
+    def add_rows(self, rows: Iterable[Row], keys: Sequence[str]) -> None:
+        """Keep checked rows. keys: theirs, in the same order."""
         self.connection.executemany(self._insert, rows)
+        before = chain([self._last_key], keys)
+        begun = [(key,) for key, last in zip(keys, before, strict=False) if key != last]
+        self.connection.executemany("INSERT INTO run VALUES (?)", begun)
+        self._last_key = keys[-1] if keys else self._last_key
 
     def add_rejects(self, rejects: Iterable[Reject]) -> None:
         """Keep what was wrong with rows; the same line and column once."""
@@ -90,7 +104,12 @@ class Scratch:
 
     def finish_checking(self, rows: int) -> None:
         """Declare all rows checked; from here on a killed run can go on."""
-        self.connection.execute("INSERT INTO finding VALUES ('rows', ?)", (str(rows),))
+        again = "SELECT 1 FROM run GROUP BY key HAVING COUNT(*) > 1 LIMIT 1"
+        order = "key" if self.connection.execute(again).fetchone() else "line"
+        self.connection.executemany(
+            "INSERT INTO finding VALUES (?, ?)", [("rows", str(rows)), ("order", order)]
+        )
+        self.connection.execute("DROP TABLE run")
         self.connection.commit()
         self.connection.execute("PRAGMA journal_mode=DELETE")
 
@@ -100,25 +119,23 @@ class Scratch:
         found = self.connection.execute(query, (name,)).fetchone()
         return found[0] if found else None
 
-    def records(self, after: str) -> Iterator[tuple[str, list[Row]]]:
-        """Yield each record's id with its rows in file order, sorted by id, after ``after``."""
-        names = ", ".join(f'"{name}"' for name in self.columns)
-        rows = self.connection.execute(
-            f"SELECT line, key, {names} FROM line WHERE key > ? ORDER BY key, line",  # noqa: S608
-            (after,),
+    def records(self, after: str) -> Iterator[tuple[str, str, list[Row]]]:
+        """Yield (mark, key, rows in file order) of each record after the one with mark ``after``.
+
+        after: empty for all of them.
+        """
+        by_line = self.finding("order") == "line"
+        names = "".join(
+            f', "{name}"' if name in self.kept else f', NULL AS "{name}"' for name in self.columns
         )
-        open_key, open_rows = "", list[Row]()
-        while batch := rows.fetchmany(FETCH_ROWS):
-            start = 0
-            for place, row in enumerate(batch):
-                if row[1] != open_key:
-                    open_rows += batch[start:place]
-                    if open_rows:
-                        yield open_key, open_rows
-                    open_key, open_rows, start = row[1], [], place
-            open_rows += batch[start:]
-        if open_rows:
-            yield open_key, open_rows
+        query = f"SELECT line, key{names} FROM line"  # noqa: S608 - names of our own
+        if by_line:
+            query += " WHERE line > ? ORDER BY line"
+        else:
+            query += " WHERE key > ? ORDER BY key, line"
+        rows = self.connection.execute(query, (int(after or 0) if by_line else after,))
+        for key, found in _grouped(rows):
+            yield str(found[-1][0]) if by_line else key, key, found
 
     def rejects(self) -> Iterator[Reject]:
         """Yield what was wrong, in the order of the file."""
@@ -139,6 +156,22 @@ class Scratch:
         """Delete the file."""
         self.connection.close()
         self.path.unlink(missing_ok=True)
+
+
+def _grouped(cursor: sqlite3.Cursor) -> Iterator[tuple[str, list[Row]]]:
+    """Yield key and rows for rows that follow each other with the same key."""
+    key, rows = "", list[Row]()
+    while batch := cursor.fetchmany(FETCH_ROWS):
+        start = 0
+        for place, row in enumerate(batch):
+            if row[1] != key:
+                rows += batch[start:place]
+                if rows:
+                    yield key, rows
+                key, rows, start = row[1], [], place
+        rows += batch[start:]
+    if rows:
+        yield key, rows
 
 
 def _connect(path: Path) -> sqlite3.Connection:

