@@ -53,6 +53,7 @@ def _register_events() -> None:
 
     register = registry.register_event
     register("customer.recorded", _("Recorded as a customer"), "user-plus")
+    register("customer.login_opened", _("Signed in for the first time"), "key")
     register("customer.changed", _("Details changed"), "user-edit")
     register("customer.erased", _("Personal data erased"), "user-off")
     register("consent.given", _("Consent given"), "checkbox", purpose)
@@ -66,9 +67,11 @@ def _register_events() -> None:
 
 
 def _register_personal_data() -> None:
-    from crm import privacy
+    from crm import logins, privacy
 
     with_both = {
+        # First: erasing a customer cuts the way to the user.
+        "accounts.User": (logins.export_logins, logins.erase_logins),
         "crm.Customer": (privacy.export_customers, privacy.erase_customers),
         "crm.ContactPoint": (privacy.export_contacts, privacy.erase_contacts),
         "crm.SearchTerm": (privacy.export_search_terms, privacy.erase_search_terms),

@@ -1,0 +1,282 @@
+"""Who may open which URL. Every URL stands in the table; each role asks each of them for real."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import User
+from tests.architecture.urls import all_urls
+from tests.architecture.world import World, make_world
+
+pytestmark = pytest.mark.django_db
+
+ROLES = ("nobody", "customer", "staff", "analyst", "manager", "admin")
+EVERYBODY = frozenset(ROLES)
+SIGNED_IN = EVERYBODY - {"nobody"}
+STAFF = SIGNED_IN - {"customer"}
+WRITERS = STAFF - {"analyst"}
+FIGURES = STAFF - {"staff"}
+MANAGERS = frozenset({"manager", "admin"})
+CUSTOMER = frozenset({"customer"})
+NO = frozenset[str]()  # nobody: the method does not exist
+
+# URL name: (who may GET, who may POST)
+MATRIX: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+    # front door
+    "home": (EVERYBODY, NO),
+    "live": (EVERYBODY, NO),
+    "ready": (EVERYBODY, NO),
+    "prometheus": (frozenset({"admin"}), NO),  # and monitoring on the same machine
+    "set_language": (NO, EVERYBODY),
+    # signing in
+    "account_login": (EVERYBODY, EVERYBODY),
+    "account_request_login_code": (EVERYBODY, EVERYBODY),
+    "account_confirm_login_code": (SIGNED_IN, SIGNED_IN),  # or in the middle of signing in
+    "account_logout": (EVERYBODY, EVERYBODY),
+    "account_inactive": (EVERYBODY, NO),
+    "account_reauthenticate": (STAFF, STAFF),
+    "account_change_password": (STAFF, STAFF),
+    "account_reset_password": (EVERYBODY, EVERYBODY),
+    "account_reset_password_done": (EVERYBODY, NO),
+    "account_reset_password_from_key": (EVERYBODY, EVERYBODY),
+    "account_reset_password_from_key_done": (EVERYBODY, NO),
+    "mfa_index": (STAFF, NO),
+    "mfa_authenticate": (SIGNED_IN, SIGNED_IN),  # or in the middle of signing in
+    "mfa_reauthenticate": (STAFF, STAFF),
+    "mfa_activate_totp": (STAFF, STAFF),
+    "mfa_deactivate_totp": (STAFF, STAFF),
+    "mfa_view_recovery_codes": (STAFF, NO),
+    "mfa_generate_recovery_codes": (STAFF, STAFF),
+    "mfa_download_recovery_codes": (STAFF, STAFF),
+    # customers and their own page
+    "crm:customer_list": (STAFF, NO),
+    "crm:customer_new": (WRITERS, WRITERS),
+    "crm:customer": (STAFF, NO),
+    "crm:customer_edit": (WRITERS, WRITERS),
+    "crm:customer_consent": (NO, WRITERS),
+    "crm:customer_timeline": (STAFF, NO),
+    "crm:customer_orders": (STAFF, NO),
+    "crm:me": (SIGNED_IN, NO),
+    "crm:my_consent": (NO, CUSTOMER),
+    "crm:my_language": (NO, CUSTOMER),
+    # purchases, products, shops
+    "crm:order_list": (STAFF, NO),
+    "crm:order_new": (WRITERS, WRITERS),
+    "crm:order": (STAFF, NO),
+    "crm:order_status": (NO, WRITERS),
+    "crm:product_list": (STAFF, NO),
+    "crm:product_new": (WRITERS, WRITERS),
+    "crm:product_edit": (WRITERS, WRITERS),
+    "crm:location_list": (STAFF, NO),
+    "crm:location_new": (MANAGERS, MANAGERS),
+    "crm:location_edit": (MANAGERS, MANAGERS),
+    # messages
+    "mailing:message_list": (STAFF, NO),
+    "mailing:message": (STAFF, NO),
+    "mailing:message_mark_sent": (NO, MANAGERS),
+    "mailing:message_resend": (NO, MANAGERS),
+    "mailing:unsubscribe": (EVERYBODY, EVERYBODY),
+    # points
+    "loyalty:programme": (STAFF, MANAGERS),
+    "loyalty:terms": (EVERYBODY, NO),
+    "loyalty:my_points": (CUSTOMER, NO),
+    # complaints and surveys
+    "feedback:complaint_list": (STAFF, NO),
+    "feedback:complaint_new": (WRITERS, WRITERS),
+    "feedback:complaint": (STAFF, NO),
+    "feedback:complaint_resolve": (NO, WRITERS),
+    "feedback:complaint_close": (NO, WRITERS),
+    "feedback:public_complaint": (EVERYBODY, EVERYBODY),
+    "feedback:public_complaint_thanks": (EVERYBODY, NO),
+    "feedback:survey_list": (STAFF, NO),
+    "feedback:survey": (EVERYBODY, EVERYBODY),
+    # figures
+    "metrics:overview": (FIGURES, NO),
+    "metrics:recompute": (NO, MANAGERS),
+    "metrics:status": (FIGURES, NO),
+    "metrics:cohorts": (FIGURES, NO),
+    "metrics:cohort_people": (FIGURES, NO),
+    "metrics:figure": (FIGURES, NO),
+    "metrics:people": (FIGURES, NO),
+    # follow-ups
+    "outreach:followups": (STAFF, NO),
+    "outreach:switch": (NO, MANAGERS),
+    # API
+    "api-schema": (EVERYBODY, NO),
+    "api-docs": (EVERYBODY, NO),
+    "api-customers": (STAFF, WRITERS),
+    "api-customer": (STAFF, NO),
+    "api-orders": (STAFF, WRITERS),
+    "api-order": (STAFF, NO),
+    "api-products": (STAFF, WRITERS),
+    "api-product": (STAFF, NO),
+    "api-locations": (STAFF, MANAGERS),
+    "api-events": (STAFF, NO),
+    "api-messages": (STAFF, NO),
+    "api-message": (STAFF, NO),
+    "api-loyalty-accounts": (STAFF, NO),
+    "api-loyalty-account": (STAFF, NO),
+    "api-loyalty-transactions": (STAFF, NO),
+    "api-complaints": (STAFF, WRITERS),
+    "api-complaint": (STAFF, NO),
+    "api-surveys": (STAFF, NO),
+    "api-survey-responses": (STAFF, WRITERS),
+    "api-kpis": (FIGURES, NO),
+    "api-cohorts": (FIGURES, NO),
+    "api-followups": (STAFF, NO),
+    "api-enrolments": (STAFF, NO),
+    "api-unknown": (EVERYBODY, EVERYBODY),
+}
+# What may be opened but is not there in this small world answers 404 to whoever may.
+NOT_THERE = {
+    "api-unknown",
+    "metrics:people",
+    "metrics:cohort_people",
+    "mfa_deactivate_totp",
+    "mfa_view_recovery_codes",
+    "mfa_download_recovery_codes",
+}
+# Refused as if it did not exist: monitoring, and the portal to a colleague, who is no customer.
+HIDDEN = {"prometheus", "crm:my_consent", "crm:my_language"}
+# URL name: its arguments; an attribute of World, or after "=" the value itself.
+ARGUMENTS = {
+    "account_reset_password_from_key": {"uidb36": "=1", "key": "=set-password"},
+    "api-complaint": {"ref": "complaint"},
+    "api-customer": {"ref": "customer"},
+    "api-enrolments": {"key": "rule"},
+    "api-loyalty-account": {"ref": "customer"},
+    "api-message": {"ref": "message"},
+    "api-order": {"ref": "order"},
+    "api-product": {"ref": "product"},
+    "api-unknown": {"path": "=x"},
+    "crm:customer": {"ref": "customer"},
+    "crm:customer_consent": {"ref": "customer"},
+    "crm:customer_edit": {"ref": "customer"},
+    "crm:customer_orders": {"ref": "customer"},
+    "crm:customer_timeline": {"ref": "customer"},
+    "crm:location_edit": {"code": "location"},
+    "crm:order": {"ref": "order"},
+    "crm:order_status": {"ref": "order"},
+    "crm:product_edit": {"ref": "product"},
+    "feedback:complaint": {"ref": "complaint"},
+    "feedback:complaint_close": {"ref": "complaint"},
+    "feedback:complaint_resolve": {"ref": "complaint"},
+    "feedback:survey": {"token": "survey"},
+    "mailing:message": {"ref": "message"},
+    "mailing:message_mark_sent": {"ref": "message"},
+    "mailing:message_resend": {"ref": "message"},
+    "mailing:unsubscribe": {"token": "unsubscribe"},
+    "metrics:figure": {"key": "=retention_rate"},
+    "metrics:people": {"key": "=retention_rate"},
+    "outreach:switch": {"key": "rule"},
+}
+
+
+def address(name: str, world: World) -> str:
+    given = {
+        key: value[1:] if value.startswith("=") else getattr(world, value)
+        for key, value in ARGUMENTS.get(name, {}).items()
+    }
+    return reverse(name, kwargs=given)
+
+
+def outcome(answer: Any) -> str:
+    """In one word: open, sign-in, hidden, forbidden, no-method or crash."""
+    if answer.status_code == 302 and answer.url.startswith("/accounts/login"):
+        return "sign-in"
+    known = {401: "sign-in", 403: "forbidden", 404: "hidden", 405: "no-method"}
+    if answer.status_code >= 500 and answer.status_code != 503:  # 503: the readiness page
+        return "crash"
+    return known.get(answer.status_code, "open")
+
+
+def ask(client: Client, user: User | None, method: str, url: str) -> str:
+    client.cookies.clear()
+    with transaction.atomic():
+        if user is not None:
+            client.force_login(user)
+        content = {"content_type": "application/json"} if url.startswith("/api/") else {}
+        answer = getattr(client, method)(url, {}, **content)
+        transaction.set_rollback(True)
+    return outcome(answer)
+
+
+def expected(name: str, role: str, method: str) -> set[str]:
+    read, write = MATRIX[name]
+    allowed = read if method == "get" else write
+    is_api = name.startswith("api-")
+    if role in allowed:
+        return {"hidden"} if name in NOT_THERE else {"open"}
+    refusals = {
+        "nobody": {"sign-in"},
+        "customer": {"forbidden"} if is_api else {"hidden"},
+    }.get(role, {"forbidden"})
+    if not allowed:
+        refusals = refusals | {"no-method"}
+    if name in HIDDEN and (method == "get" or role != "nobody"):
+        refusals = {"hidden", "no-method"}
+    return refusals
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_url_opens_for_whom_it_should(
+    role: str, kim: User, user_with_role: Callable[[str], User]
+) -> None:
+    world = make_world(kim.customer)
+    user = None if role == "nobody" else user_with_role(role)
+    client = Client(raise_request_exception=False, REMOTE_ADDR="192.0.2.1")
+    wrong = []
+    for name, _pattern in all_urls():
+        if name not in MATRIX:
+            continue  # the next test names it
+        for method in ("get", "post"):
+            seen, wanted = (
+                ask(client, user, method, address(name, world)),
+                expected(name, role, method),
+            )
+            if seen not in wanted:
+                wrong.append(
+                    f"{method.upper()} {name}: {seen}, expected {' or '.join(sorted(wanted))}"
+                )
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_url_stands_in_the_table_and_nothing_else() -> None:
+    assert {name for name, _pattern in all_urls()} == set(MATRIX)
+
+
+def test_every_url_with_arguments_has_them_here() -> None:
+    needing = {name for name, pattern in all_urls() if pattern.pattern.regex.groups}
+    assert needing == set(ARGUMENTS)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_djangos_admin_opens_for_admins_only(
+    role: str, kim: User, user_with_role: Callable[[str], User]
+) -> None:
+    client = Client()
+    if role != "nobody":
+        client.force_login(user_with_role(role))
+    answer = client.get("/admin/", follow=True)
+    if role == "admin":
+        assert answer.status_code == 200
+        assert answer.request["PATH_INFO"] == "/admin/"
+    elif role == "nobody":
+        assert answer.request["PATH_INFO"] == "/accounts/login/"
+    else:
+        assert answer.status_code == 403
+
+
+def test_a_customer_sees_nothing_of_a_stranger(kim: User, pat: User) -> None:
+    world = make_world(kim.customer)
+    client = Client()
+    client.force_login(pat)
+    for name in ("crm:customer", "crm:order", "feedback:complaint", "mailing:message"):
+        assert client.get(address(name, world)).status_code == 404, name
+    assert "Kim" not in client.get("/me/").text
