@@ -178,7 +178,7 @@ def test_the_ledger_keeps_its_promises(clock: Callable[[], datetime]) -> None:
     run_state_machine_as_test(
         Ledger,
         settings=settings(
-            max_examples=15,
+            max_examples=25,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),
