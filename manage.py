@@ -13,8 +13,14 @@ def main() -> None:
         from config.embedded.plan import choose_environment
 
         choose_environment(sys.argv[2:])
+    from django.conf import settings
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
+    try:
+        _ = settings.DEBUG  # reads the environment
+    except ImproperlyConfigured as error:
+        sys.exit(f"Keepwell can't start: {error}")
     execute_from_command_line(sys.argv)
 
 

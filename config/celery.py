@@ -22,18 +22,18 @@ app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks(["config"])
 
 
-@signals.setup_logging.connect
+@signals.setup_logging.connect  # type: ignore[untyped-decorator]
 def keep_our_logging(**_kwargs: Any) -> None:
     """Celery leaves logging alone when somebody listens here; Django has set it up."""
 
 
-@signals.worker_process_init.connect
+@signals.worker_process_init.connect  # type: ignore[untyped-decorator]
 def end_with_worker(**_kwargs: Any) -> None:
     """No process of a killed worker goes on by itself."""
     end_with_parent()
 
 
-@signals.beat_init.connect
+@signals.beat_init.connect  # type: ignore[untyped-decorator]
 def publish_impatiently(**_kwargs: Any) -> None:
     """Beat waits a second for a frozen broker, not longer: its next tick says the same."""
     options = {**app.conf.broker_transport_options, "socket_timeout": 1}

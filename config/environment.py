@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import warnings
 import zoneinfo
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,12 +83,21 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
 def _read(env: environ.Env, name: str, read: Any) -> Any:
     try:
         return read()
-    except ImproperlyConfigured:
-        raise
     except Exception as error:
+        if isinstance(error, ImproperlyConfigured) and str(error).startswith(name):
+            raise
         raise ImproperlyConfigured(
-            f"{name}={env.str(name, '')!r} cannot be used: {error}"
+            f"{name}={_shown(_text(env, name))!r} cannot be used: {error}"
         ) from error
+
+
+def _text(env: environ.Env, name: str, default: str = "") -> str:
+    return str(env.str(name, default))
+
+
+def _shown(url: str) -> str:
+    """An address as it may be shown: without its password."""
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:…@", url)
 
 
 def _boolean(env: environ.Env, name: str, default: str = "") -> bool:
@@ -101,7 +111,7 @@ def _boolean(env: environ.Env, name: str, default: str = "") -> bool:
 
 def _secret_key(env: environ.Env, data_dir: Path) -> str:
     """The given key, or one made once and kept in the data folder (readable by its owner only)."""
-    if given := env.str("SECRET_KEY", ""):
+    if given := _text(env, "SECRET_KEY"):
         if len(given) < 32:
             raise ImproperlyConfigured("SECRET_KEY is shorter than 32 characters.")
         return given
@@ -122,11 +132,12 @@ def _secret_key(env: environ.Env, data_dir: Path) -> str:
 
 
 def _database(env: environ.Env, data_dir: Path) -> dict[str, Any]:
-    url = env.str("DATABASE_URL", f"sqlite:///{data_dir / 'keepwell.sqlite3'}")
-    database = _read(env, "DATABASE_URL", lambda: environ.Env.db_url_config(url))
+    url = _text(env, "DATABASE_URL", f"sqlite:///{data_dir / 'keepwell.sqlite3'}")
+    warnings.filterwarnings("ignore", "Engine not recognized")  # said below, without the password
+    database: dict[str, Any] = _read(env, "DATABASE_URL", lambda: environ.Env.db_url_config(url))
     if database.get("ENGINE") not in DATABASE_ENGINES:
         raise ImproperlyConfigured(
-            f"DATABASE_URL={url!r}: use sqlite:///path or postgres://user:password@host/name."
+            f"DATABASE_URL={_shown(url)!r}: use sqlite:///path or postgres://user:password@host/name."
         )
     database["ATOMIC_REQUESTS"] = False  # with IMMEDIATE every read would take the write lock
     if database["ENGINE"].endswith("sqlite3"):
@@ -148,9 +159,9 @@ def _database(env: environ.Env, data_dir: Path) -> dict[str, Any]:
 
 
 def _redis_url(env: environ.Env) -> str:
-    url = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
+    url = _text(env, "REDIS_URL", "redis://127.0.0.1:6379/0")
     if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
-        raise ImproperlyConfigured(f"REDIS_URL={url!r}: use redis://host:port/number.")
+        raise ImproperlyConfigured(f"REDIS_URL={_shown(url)!r}: use redis://host:port/number.")
     return url
 
 
@@ -163,7 +174,7 @@ def _email(env: environ.Env) -> dict[str, Any]:
 
 
 def _base_url(env: environ.Env) -> str:
-    url = env.str("BASE_URL", "http://127.0.0.1:8000").rstrip("/")
+    url = _text(env, "BASE_URL", "http://127.0.0.1:8000").rstrip("/")
     if not re.fullmatch(r"https?://[^\s/]+", url):
         raise ImproperlyConfigured(f"BASE_URL={url!r}: use http(s)://host[:port], without a path.")
     return url
@@ -179,14 +190,14 @@ def _proxies(env: environ.Env) -> int:
 
 
 def _timezone(env: environ.Env) -> str:
-    name = env.str("KEEPWELL_TIMEZONE", "UTC")
+    name = _text(env, "KEEPWELL_TIMEZONE", "UTC")
     if name not in zoneinfo.available_timezones():
         raise ImproperlyConfigured(f"KEEPWELL_TIMEZONE={name!r} is no IANA timezone name.")
     return name
 
 
 def _currency(env: environ.Env) -> str:
-    code = env.str("KEEPWELL_CURRENCY", "USD")
+    code = _text(env, "KEEPWELL_CURRENCY", "USD")
     if not re.fullmatch(r"[A-Z]{3}", code):
         raise ImproperlyConfigured(f"KEEPWELL_CURRENCY={code!r} is no ISO 4217 code such as EUR.")
     return code

@@ -13,9 +13,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VARIABLE = re.compile(
-    r"env\.(?:str|list|bool|int)\(\s*\"([A-Z_]+)\"|_boolean\(\s*env, \"([A-Z_]+)\""
-)
+VARIABLE = re.compile(r"(?:env\.(?:str|list)\(|_(?:boolean|text)\(\s*env,)\s*\"([A-Z_]+)\"")
 INTERNAL = frozenset({"KEEPWELL_DEMO", "KEEPWELL_READABLE_LOGS"})  # `up` tells its own children
 TEST_ID = re.compile(r"(tests/[\w/]+\.py)(?:::(\w+(?:::\w+)?))?")
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
@@ -33,12 +31,7 @@ def undocumented_commands() -> Iterator[str]:
 def undocumented_variables() -> Iterator[str]:
     """Every environment variable stands in docs/guide/settings.md, and no other one does."""
     text = _read("docs/guide/settings.md")
-    read = {
-        name
-        for pair in VARIABLE.findall(_read("config/environment.py"))
-        for name in pair
-        if name and name not in INTERNAL
-    }
+    read = set(VARIABLE.findall(_read("config/environment.py"))) - INTERNAL
     described = set(re.findall(r"^\| `([A-Z_]+)`", text, re.MULTILINE))
     for name in sorted(read - described):
         yield f"docs/guide/settings.md: `{name}` is not described"
