@@ -45,8 +45,10 @@ class KpiOutput(serializers.Serializer[Any]):
 
 
 class KpiList(serializers.Serializer[Any]):
-    """Figures of the last recompute."""
+    """Figures of the last recompute; they always fit one page."""
 
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
     results = KpiOutput(many=True)
 
 
@@ -92,7 +94,8 @@ class KpiListView(IdempotentMixin, APIView):
             found = [one for one in found if one.period == wanted]
         elif not key:
             found = _latest(found)
-        return Response({"results": [snapshot_document(snapshot) for snapshot in found]})
+        results = [snapshot_document(snapshot) for snapshot in found]
+        return Response({"next": None, "previous": None, "results": results})
 
 
 class CohortListView(IdempotentMixin, APIView):

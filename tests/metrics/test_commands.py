@@ -1,0 +1,185 @@
+"""The commands and the API keep to their contract."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from metrics.models import RecomputeRun
+from tests.cast import make_product
+from tests.metrics.worlds import complaint_example, customers, order, record, retention_example
+
+pytestmark = pytest.mark.django_db
+KEYS = [
+    "key", "period", "value", "numerator", "denominator", "low", "high", "unit", "window",
+    "currency", "as_of", "known_at", "computed_at", "complete", "flags", "definition",
+]  # fmt: skip
+
+
+def run(*words: str) -> Any:
+    out = StringIO()
+    call_command(*words, "--json", stdout=out)
+    return json.loads(out.getvalue())
+
+
+def test_kpi_prints_exactly_the_documents_of_the_contract() -> None:
+    complaint_example()
+    found = run("kpi", "complaint_rate", "--period", "2025-09")
+    assert list(found) == KEYS
+    assert (found["numerator"], found["denominator"], found["value"]) == (50, 700, "7.142857")
+    assert found["definition"].startswith("Of the customers who received something")
+
+
+def test_kpi_takes_the_last_complete_month_of_the_latest_recompute() -> None:
+    record([order(None, datetime(2025, 9, 10, tzinfo=UTC), amount="12.5")])
+    run("recompute_kpis", "--as-of", "2025-10-15")
+    found = run("kpi", "average_order_value")
+    assert (found["period"], found["numerator"]) == ("2025-09", "12.50")
+    assert found["as_of"] == "2025-10-15T00:00:00Z"
+
+
+def test_figures_of_everything_are_at_as_of() -> None:
+    [one] = customers(1)
+    record([order(one, datetime(2025, month, 1, tzinfo=UTC)) for month in (3, 4, 9)])
+    run("recompute_kpis", "--as-of", "2025-04-01")
+    found = run("kpi", "repeat_purchase_rate_lifetime")
+    assert (found["period"], found["numerator"], found["denominator"]) == (None, 0, 1)
+    assert run("kpi", "repeat_purchase_rate_lifetime", "--period", "2025-04")["numerator"] == 0
+    later = run("kpi", "repeat_purchase_rate_lifetime", "--as-of", "2025-10-01")
+    assert (later["numerator"], later["value"]) == (1, "100.000000")
+
+
+@pytest.mark.parametrize("period", ["2025-09", "2025-Q3", "2025", "2025-W37"])
+def test_snapshot_computation_and_definition_give_one_answer(period: str) -> None:
+    complaint_example()
+    retention_example()
+    for key in ("retention_rate", "complaint_rate", "average_order_value"):
+        computed = run("kpi", key, "--period", period, "--as-of", "2026-02-01")
+        run("recompute_kpis", "--as-of", "2026-02-01")
+        kept = run("kpi", key, "--period", period)
+        defined = run("kpi", key, "--period", period, "--engine", "ibis-duckdb")
+        for other in (kept, defined):
+            for name in set(KEYS) - {"computed_at", "known_at"}:
+                assert other[name] == computed[name], name
+
+
+def test_without_facts_the_value_is_null_and_the_numbers_are_there() -> None:
+    found = run("kpi", "retention_rate", "--period", "2025-Q4")
+    assert (found["value"], found["low"], found["high"]) == (None, None, None)
+    assert (found["numerator"], found["denominator"], found["complete"]) == (0, 0, True)
+
+
+@pytest.mark.parametrize("recomputed", [True, False])
+def test_members_lists_who_is_in_numerator_and_denominator(
+    tmp_path: Path, recomputed: bool
+) -> None:
+    world = retention_example()
+    if recomputed:
+        run("recompute_kpis")
+    path = tmp_path / "members.csv"
+    found = run("kpi", "retention_rate", "--period", "2025-Q4", "--members", str(path))
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    refs = {
+        name: {r["ref"] for r in rows if r["set"] == name} for name in ("numerator", "denominator")
+    }
+    assert refs["numerator"] == {customer.ref for customer in world["kept"]}
+    assert refs["denominator"] == {c.ref for c in world["kept"] + world["lost"]}
+    assert len(rows) == found["numerator"] + found["denominator"] == 16
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code"),
+    [
+        (["kpi", "nonsense"], 2),
+        (["kpi", "nps", "--period", "2025-13"], 2),
+        (["kpi", "nps", "--as-of", "yesterday"], 2),
+        (["kpi", "nps", "--engine", "ibis-spark"], 2),
+        (["recompute_kpis", "--engine", "ibis-postgres"], 2),
+        (["kpi", "nps", "--segment", "x"], 1),
+        (["kpi", "nps", "--product", "x"], 1),
+        (["kpi", "complaint_rate", "--product", "x"], 1),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(words: list[str], exit_code: int) -> None:
+    with pytest.raises(CommandError) as refused:
+        call_command(*words)
+    assert refused.value.returncode == exit_code
+    assert not RecomputeRun.objects.exists()
+
+
+def test_a_product_has_a_complaint_rate_of_its_own() -> None:
+    complaint_example(product=make_product(sku="book"))
+    found = run("kpi", "complaint_rate", "--period", "2025-09", "--product", "book")
+    assert (found["numerator"], found["denominator"], found["flags"]) == (50, 700, ["large"])
+
+
+def test_recompute_says_how_much_it_did() -> None:
+    retention_example()
+    found = run("recompute_kpis", "--known-at", "2026-02-01T00:00:00Z", "--full")
+    assert (found["as_of"], found["known_at"]) == ("2026-02-01T00:00:00Z",) * 2
+    assert found["figures"] == RecomputeRun.objects.get().snapshots.count()
+
+
+def test_cohorts_prints_sizes_and_cells() -> None:
+    retention_example()
+    run("recompute_kpis", "--as-of", "2026-02-10")
+    found = {row["cohort"]: row for row in run("cohorts", "--unit", "month")["cohorts"]}
+    assert found["2025-09"] == {
+        "cohort": "2025-09",
+        "size": 10,
+        "complete": True,
+        "cells": [10, 0, 0, 6, 0, None],
+        "flags": [],
+    }
+    revenue = {row["cohort"]: row for row in run("cohorts", "--measure", "revenue")["cohorts"]}
+    assert revenue["2025-12"]["cells"] == ["30.00", "0.00", None]
+
+
+# --- API ----------------------------------------------------------------------------------------
+def test_the_api_gives_the_latest_of_every_figure(api_client: Any) -> None:
+    complaint_example()
+    run("recompute_kpis", "--as-of", "2025-10-15")
+    answer = api_client("analyst").get("/api/v1/kpis/")
+    found = {row["key"]: row for row in answer.json()["results"]}
+    assert len(found) == 8
+    assert list(found["complaint_rate"]) == KEYS
+    assert (found["complaint_rate"]["period"], found["complaint_rate"]["numerator"]) == (
+        "2025-09",
+        50,
+    )
+
+
+def test_the_api_gives_one_period_of_one_figure(api_client: Any) -> None:
+    complaint_example()
+    run("recompute_kpis")
+    answer = api_client().get("/api/v1/kpis/", {"key": "complaint_rate", "period": "2025-09"})
+    [found] = answer.json()["results"]
+    assert found["value"] == "7.142857"
+
+
+@pytest.mark.parametrize("query", [{"key": "nonsense"}, {"period": "2025-13"}])
+def test_the_api_refuses_what_it_does_not_know(api_client: Any, query: dict[str, str]) -> None:
+    answer = api_client().get("/api/v1/kpis/", query)
+    assert answer.status_code == 400
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_the_api_gives_the_cohorts(api_client: Any) -> None:
+    assert api_client().get("/api/v1/cohorts/").json() == {"cohorts": []}
+    retention_example()
+    run("recompute_kpis", "--as-of", "2026-02-10")
+    found = api_client().get("/api/v1/cohorts/").json()
+    assert found == run("cohorts")
+    assert api_client().get("/api/v1/cohorts/", {"measure": "x"}).status_code == 400
+
+
+def test_staff_have_no_figures_in_the_api(api_client: Any) -> None:
+    assert api_client("staff").get("/api/v1/kpis/").status_code == 403
