@@ -14,6 +14,7 @@ from common.errors import Conflict
 from common.services import record_event
 from common.validators import clean_line, parse_currency, parse_timezone
 from crm.models import Location, Product
+from crm.services.uniqueness import refusing_doubles
 
 PRODUCT_FIELDS = {
     "sku",
@@ -46,14 +47,14 @@ def record_location(
     :raises CodeTaken: another shop has the code.
     """
     code = clean_line(code, max_length=64)
-    if Location.objects.filter(code=code).exists():
-        raise CodeTaken(fields={"code": [str(CodeTaken.message)]})
-    location = Location.objects.create(
-        code=code,
-        name=clean_line(name or code),
-        timezone=parse_timezone(timezone) if timezone else "",
-        recorded_at=happened_at,
-    )
+    _refuse_location(code)
+    with refusing_doubles(lambda: _refuse_location(code)):
+        location = Location.objects.create(
+            code=code,
+            name=clean_line(name or code),
+            timezone=parse_timezone(timezone) if timezone else "",
+            recorded_at=happened_at,
+        )
     record_event(
         kind="location.recorded",
         subject_kind="location",
@@ -105,8 +106,7 @@ def record_product(
     :raises CodeTaken: another product has the SKU.
     """
     sku = clean_line(sku, max_length=64)
-    if Product.objects.filter(sku=sku).exists():
-        raise CodeTaken(fields={"sku": [str(CodeTaken.message)]})
+    _refuse_product(sku)
     product = Product(
         sku=sku,
         name=clean_line(name),
@@ -120,7 +120,8 @@ def record_product(
         recorded_at=happened_at,
     )
     product.full_clean(validate_unique=False)
-    product.save()
+    with refusing_doubles(lambda: _refuse_product(sku)):
+        product.save()
     record_event(
         kind="product.recorded",
         subject_kind="product",
@@ -150,10 +151,10 @@ def update_product(
         return product
     for name in changed:
         setattr(product, name, changes[name])
-    if Product.objects.filter(sku=product.sku).exclude(pk=product.pk).exists():
-        raise CodeTaken(fields={"sku": [str(CodeTaken.message)]})
+    _refuse_product(product.sku, own_id=product.pk)
     product.full_clean(validate_unique=False)
-    product.save(update_fields=changed)
+    with refusing_doubles(lambda: _refuse_product(product.sku, own_id=product.pk)):
+        product.save(update_fields=changed)
     record_event(
         kind="product.changed",
         subject_kind="product",
@@ -163,3 +164,13 @@ def update_product(
         codes={"fields": sorted(changed)},
     )
     return product
+
+
+def _refuse_location(code: str) -> None:
+    if Location.objects.filter(code=code).exists():
+        raise CodeTaken(fields={"code": [str(CodeTaken.message)]})
+
+
+def _refuse_product(sku: str, *, own_id: int | None = None) -> None:
+    if Product.objects.filter(sku=sku).exclude(pk=own_id).exists():
+        raise CodeTaken(fields={"sku": [str(CodeTaken.message)]})

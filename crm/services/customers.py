@@ -14,6 +14,7 @@ from common.errors import Conflict, InvalidInput
 from common.services import record_event
 from common.validators import clean_email, clean_line, clean_phone
 from crm.models import ContactPoint, Customer, CustomerTag, SearchTerm, Tag
+from crm.services.uniqueness import refusing_doubles
 
 PLAIN_FIELDS = {
     "kind",
@@ -105,16 +106,17 @@ def record_customer(
     if kind not in Customer.Kind.values:
         raise InvalidInput(fields={"kind": [str(_("Unknown kind of customer."))]})
     _refuse_taken(fields["external_id"])
-    customer = Customer.objects.create(
-        **fields,
-        kind=kind,
-        birth_date=birth_date,
-        acquired_at=acquired_at,
-        acquisition_cost=acquisition_cost,
-        location_id=location_id,
-        is_invented=is_invented,
-        recorded_at=happened_at,
-    )
+    with refusing_doubles(lambda: _refuse_taken(fields["external_id"])):
+        customer = Customer.objects.create(
+            **fields,
+            kind=kind,
+            birth_date=birth_date,
+            acquired_at=acquired_at,
+            acquisition_cost=acquisition_cost,
+            location_id=location_id,
+            is_invented=is_invented,
+            recorded_at=happened_at,
+        )
     _set_contact(customer, ContactPoint.Kind.EMAIL, email, happened_at)
     _set_contact(customer, ContactPoint.Kind.PHONE, phone, happened_at)
     for tag_name in tags:
@@ -155,7 +157,8 @@ def update_customer(
     for name in changed:
         setattr(customer, name, changes[name])
     if changed:
-        customer.save(update_fields=changed)
+        with refusing_doubles(lambda: _refuse_taken(changes.get("external_id"))):
+            customer.save(update_fields=changed)
     detail = {name: [_plain(before[name]), _plain(getattr(customer, name))] for name in changed}
     for kind, value in contacts.items():
         if (old := _set_contact(customer, kind, value or "", happened_at)) is not None:

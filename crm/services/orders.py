@@ -19,6 +19,7 @@ from common.services import record_event
 from common.time import now
 from common.validators import clean_line, parse_currency
 from crm.models import Order, OrderLine, OrderVersion
+from crm.services.uniqueness import refusing_doubles
 
 ZERO = Decimal(0)
 STATE_FIELDS = (
@@ -104,27 +105,27 @@ def record_order(
                 fields={"lines": [str(_("Quantity, price and discount can't be negative."))]}
             )
     external_id = clean_line(external_id, max_length=64) if external_id else None
-    if external_id and Order.objects.filter(external_id=external_id).exists():
-        raise OrderIdTaken(fields={"external_id": [str(OrderIdTaken.message)]})
+    _refuse_taken(external_id)
     amounts = [line_amount(line.quantity, line.unit_price, line.discount) for line in lines]
     if lines and cost is None and all(line.unit_cost is not None for line in lines):
         cost = sum((line_amount(line.quantity, line.unit_cost or ZERO) for line in lines), ZERO)
     recorded_at = now()
-    order = Order.objects.create(
-        external_id=external_id,
-        customer_id=customer_id,
-        location_id=location_id,
-        channel=clean_line(channel, max_length=40),
-        entry=entry,
-        status=status,
-        ordered_at=ordered_at,
-        delivered_at=delivered_at if status == Order.Status.DELIVERED else None,
-        amount=sum(amounts, ZERO) if lines or amount is None else amount,
-        cost=cost,
-        currency=parse_currency(currency or settings.KEEPWELL_CURRENCY),
-        recorded_at=recorded_at,
-        revised_at=recorded_at,
-    )
+    with refusing_doubles(lambda: _refuse_taken(external_id)):
+        order = Order.objects.create(
+            external_id=external_id,
+            customer_id=customer_id,
+            location_id=location_id,
+            channel=clean_line(channel, max_length=40),
+            entry=entry,
+            status=status,
+            ordered_at=ordered_at,
+            delivered_at=delivered_at if status == Order.Status.DELIVERED else None,
+            amount=sum(amounts, ZERO) if lines or amount is None else amount,
+            cost=cost,
+            currency=parse_currency(currency or settings.KEEPWELL_CURRENCY),
+            recorded_at=recorded_at,
+            revised_at=recorded_at,
+        )
     seen: Counter[int] = Counter()
     rows = []
     for line, total in zip(lines, amounts, strict=True):
@@ -198,6 +199,11 @@ def change_order(*, order_id: int, happened_at: datetime, actor: str, **changes:
         codes={"fields": sorted(changed), "status": order.status},
     )
     return order
+
+
+def _refuse_taken(external_id: str | None) -> None:
+    if external_id and Order.objects.filter(external_id=external_id).exists():
+        raise OrderIdTaken(fields={"external_id": [str(OrderIdTaken.message)]})
 
 
 def _refuse_bad_times(ordered_at: datetime, delivered_at: datetime | None) -> None:
