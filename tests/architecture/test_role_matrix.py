@@ -105,7 +105,7 @@ MATRIX: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "metrics:figure": (FIGURES, NO),
     "metrics:people": (FIGURES, NO),
     # follow-ups
-    "outreach:followups": (STAFF, NO),
+    "outreach:followups": (STAFF, MANAGERS),
     "outreach:switch": (NO, MANAGERS),
     # API
     "api-schema": (EVERYBODY, NO),

@@ -91,6 +91,29 @@ def test_without_a_rule_the_page_says_what_follow_ups_are(
     assert "No follow-ups yet" in client_for(stan).get("/followups/").content.decode()
 
 
+def test_a_manager_sets_a_follow_up_up_and_changes_it(client_for: ClientFor, mara: User) -> None:
+    browser = client_for(mara)
+    for days, version in ((3, 1), (5, 2)):
+        answer = browser.post("/followups/", {"delay_days": days, "keeps_quiet_hours": "on"})
+        assert answer.status_code == 302
+        rule = Rule.objects.get(is_active=True)
+        assert (rule.delay_days, rule.version, rule.keeps_quiet_hours) == (days, version, True)
+        assert rule.active_from == NOON
+
+
+@pytest.mark.parametrize("days", ["-1", "366", "x", "", "3.5"])
+def test_a_delay_without_sense_is_refused_on_the_page(
+    client_for: ClientFor, mara: User, days: str
+) -> None:
+    assert client_for(mara).post("/followups/", {"delay_days": days}).status_code == 422
+    assert not Rule.objects.exists()
+
+
+def test_staff_may_not_set_one_up(client_for: ClientFor, stan: User) -> None:
+    assert client_for(stan).post("/followups/", {"delay_days": "3"}).status_code == 403
+    assert not Rule.objects.exists()
+
+
 def test_the_api_tells_rules_and_who_came_under_them(
     rule: Rule, api_client: Callable[..., Any]
 ) -> None:
