@@ -159,6 +159,7 @@ def _bring_to_life(plan: DemoPlan, now: datetime, tell: Tell) -> dict[str, Any]:
         happened_at=now,
         actor=SYSTEM,
         active_from=min(now - delay, last_order) - FOLLOWED_UP,
+        keeps_quiet_hours=False,  # a demo's emails are due now, whatever the hour
     )
     return {"complaints": complaints, "answers": answers}
 
