@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.apps import apps
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
@@ -16,11 +16,13 @@ from accounts.permissions import MANAGERS
 from common.registry import home_cards
 from common.time import local_date, now
 from crm.models import Customer
+from loyalty.models import Programme
+from outreach.models import Rule
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something to set up before the product is of use. At most one query each."""
+    """Something to set up before the product is of use. url: its page, if it has one."""
 
     title: str | Promise
     text: str | Promise
@@ -51,30 +53,26 @@ def list_setup_steps() -> list[Step]:
     return [
         Step(
             _("Bring in customers and purchases"),
-            _("From a CSV or Excel file. Nothing is sent and no points are given for the past."),
-            "/imports/",
+            _(
+                "An admin runs manage.py import_data with a CSV or Excel file. "
+                "Nothing is sent and no points are given for the past."
+            ),
+            "",
             Customer.objects.exists(),
         ),
         Step(
             _("Start the points programme"),
             _("Say from when on purchases earn points, and how many."),
-            "/loyalty/",
-            _has_any("loyalty", "Programme"),
+            reverse("loyalty:programme"),
+            Programme.objects.filter(is_running=True).exists(),
         ),
         Step(
             _("Switch on the first follow-up"),
             _("Ask customers a few days after delivery whether they are happy."),
-            "/followups/",
-            _has_any("outreach", "Rule"),
+            reverse("outreach:followups"),
+            Rule.objects.exists(),
         ),
     ]
-
-
-def _has_any(app: str, model: str) -> bool:
-    try:
-        return apps.get_model(app, model)._default_manager.exists()
-    except LookupError:
-        return False
 
 
 def _load_cards(request: HttpRequest) -> list[dict[str, Any]]:

@@ -27,6 +27,7 @@ from typing import Any
 from django import template
 from django.conf import settings
 from django.contrib.staticfiles import finders
+from django.template import Engine
 from django.template.base import Parser, Token
 from django.template.context import Context
 from django.template.loader_tags import BLOCK_CONTEXT_KEY
@@ -57,6 +58,12 @@ def _version(path: str) -> str:
 
 
 _cached_version = lru_cache(maxsize=64)(_version)
+
+
+@register.simple_tag
+def own_language_names() -> list[tuple[str, str]]:
+    """Codes and names of the languages, each in itself: Django's own tag would translate them."""
+    return list(settings.LANGUAGES)
 
 
 @register.simple_tag
@@ -114,14 +121,11 @@ def local_filter(moment: datetime | date | None, style: str = "") -> str:
     )
 
 
-for _name, _filter in {
-    "money": money_filter,
-    "points": points_filter,
-    "number": number_filter,
-    "percent": percent_filter,
-    "local": local_filter,
-}.items():
-    register.simple_tag(_filter, name=_name)
+register.simple_tag(money_filter, name="money")
+register.simple_tag(points_filter, name="points")
+register.simple_tag(number_filter, name="number")
+register.simple_tag(percent_filter, name="percent")
+register.simple_tag(local_filter, name="local")
 
 
 # --- Figures ------------------------------------------------------------------------------------
@@ -188,7 +192,7 @@ def band(
 def piece(context: Context, template_name: str, values: dict[str, Any]) -> SafeString:
     """Draw another app's card: it finds its values by name and, unless one is so named, as card."""
     with context.push(**{"card": values, **values}):
-        return context.template.engine.get_template(template_name).render(context)
+        return Engine.get_default().get_template(template_name).render(context)
 
 
 class RepeatBlock(template.Node):

@@ -78,7 +78,9 @@ def test_visitors_get_neither_menu_nor_account(client: Client) -> None:
     assert "global-search" not in page
 
 
-def test_every_page_offers_the_languages_in_their_own_names(client: Client) -> None:
+@pytest.mark.parametrize("language", ["en", "ru", "zh-hans"])
+def test_every_page_offers_the_languages_in_their_own_names(client: Client, language: str) -> None:
+    client.post("/i18n/setlang/", {"language": language, "next": "/"})
     page = client.get("/").content.decode()
     for name in ("English", "Русский", "简体中文"):
         assert f">{name}</button>" in page
