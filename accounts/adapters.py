@@ -26,7 +26,7 @@ logger = structlog.get_logger(__name__)
 _posting = ThreadPoolExecutor(max_workers=4, thread_name_prefix="sign-in-mail")
 
 
-class SignInAdapter(DefaultAccountAdapter):
+class SignInAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """No sign-up; mail in the user's language; one notion of the client's address."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -43,7 +43,7 @@ class SignInAdapter(DefaultAccountAdapter):
         records = get_authentication_records(request, request.user)
         if records and time.time() - records[-1]["at"] < account_settings.REAUTHENTICATION_TIMEOUT:
             return False
-        return super().is_reauthentication_required(app=app, **kwargs)
+        return bool(super().is_reauthentication_required(app=app, **kwargs))
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send at once, outside the message table, in the language of whoever has the address.
@@ -72,7 +72,7 @@ def _post(message: EmailMessage) -> None:
         logger.exception("sign_in_mail_failed")
 
 
-class SecondFactorAdapter(DefaultMFAAdapter):
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     """Second factors of the business's people."""
 
     def can_delete_authenticator(self, authenticator: Authenticator) -> bool:

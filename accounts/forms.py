@@ -8,11 +8,12 @@ from allauth.account.adapter import get_adapter
 from allauth.account.forms import RequestLoginCodeForm, ResetPasswordForm
 from allauth.core import context, ratelimit
 
+from accounts.models import User
 from accounts.portal import open_login
 from common import validators
 
 
-class CodeRequestForm(RequestLoginCodeForm):
+class CodeRequestForm(RequestLoginCodeForm):  # type: ignore[misc]
     """Asks for a code by email. The answer is the same whether the address is known or not."""
 
     def clean_email(self) -> str:
@@ -25,11 +26,11 @@ class CodeRequestForm(RequestLoginCodeForm):
         return email
 
 
-class PasswordResetForm(ResetPasswordForm):
+class PasswordResetForm(ResetPasswordForm):  # type: ignore[misc]
     """Asks for a new password; only the business's people have one."""
 
     def clean_email(self) -> str:
         """Leave customers out; the answer stays the same."""
-        email = super().clean_email()
-        self.users = [user for user in self.users if user.works_here]
+        email: str = super().clean_email()
+        self.users: list[User] = [user for user in self.users if user.works_here]
         return email

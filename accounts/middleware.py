@@ -34,7 +34,7 @@ class UserLanguageMiddleware:
         user = request.user
         if user.is_authenticated and user.language:
             translation.activate(user.language)
-            request.LANGUAGE_CODE = translation.get_language()  # type: ignore[attr-defined]
+            request.LANGUAGE_CODE = translation.get_language()
         return self.get_response(request)
 
 

@@ -34,12 +34,12 @@ def staff_only(view: View) -> View:
     return guarded
 
 
-class EnrolSecondFactor(ActivateTOTPView):
+class EnrolSecondFactor(ActivateTOTPView):  # type: ignore[misc]
     """Allauth's page; whoever enrols has thereby shown the second factor in this session."""
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Activate, and remember it."""
-        response = super().form_valid(form)
+        response: HttpResponse = super().form_valid(form)
         record_authentication(self.request, self.request.user, method="mfa", type="totp")
         return response
 

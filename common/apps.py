@@ -1,5 +1,7 @@
 """Configuration of the bottom app."""
 
+from typing import Any
+
 from django.apps import AppConfig
 from django.core.checks import Warning as CheckWarning
 from django.core.checks import register
@@ -27,7 +29,7 @@ class CommonConfig(AppConfig):
 
         @register("database")
         def append_only_triggers_stand(
-            databases: list[str] | None = None, **_kwargs: object
+            app_configs: Any = None, databases: Any = None, **_kwargs: Any
         ) -> list[CheckWarning]:
             missing = missing_triggers("default") if databases else []
             if not missing:

@@ -82,7 +82,10 @@ class MoneyField(serializers.Field):  # type: ignore[type-arg]
 
     def to_internal_value(self, data: Any) -> Decimal:
         """The exact amount."""
-        return _checked(lambda value: validators.parse_decimal(value, lowest=self.lowest), data)
+        amount: Decimal = _checked(
+            lambda value: validators.parse_decimal(value, lowest=self.lowest), data
+        )
+        return amount
 
     def to_representation(self, value: Decimal) -> str:
         """Plain digits, never an exponent."""
@@ -102,9 +105,10 @@ class InstantField(serializers.Field):  # type: ignore[type-arg]
 
     def to_internal_value(self, data: Any) -> datetime:
         """The aware UTC instant."""
-        return _checked(
+        instant: datetime = _checked(
             lambda value: validators.parse_instant(value, timezone=organisation_timezone()), data
         )
+        return instant
 
     def to_representation(self, value: datetime) -> str:
         """ISO 8601 in UTC with a trailing Z."""

@@ -51,7 +51,7 @@ class PhoneField(forms.CharField):
 class DecimalField(forms.DecimalField):
     """An exact number; a decimal comma is understood."""
 
-    def to_python(self, value: Any) -> Decimal | None:
+    def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]
         """The number, or None."""
         if value in self.empty_values:
             return None

@@ -61,7 +61,7 @@ class RefCursorPagination(CursorPagination):
     def _link(self, cursor: str) -> str | None:
         if not cursor:
             return None
-        return str(replace_query_param(self.base_url, self.cursor_query_param, cursor))
+        return str(replace_query_param(self.base_url or "", self.cursor_query_param, cursor))
 
     def _order(self, request: Request, view: APIView | None) -> list[str]:
         allowed = list(getattr(view, "ordering_fields", ()))
