@@ -9,6 +9,8 @@ from typing import Any
 import django_filters
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from common import forms as common_forms
@@ -82,12 +84,14 @@ def refuse_future(field: str, moment: Any) -> None:
         raise InvalidInput(fields={field: [str(_("This time has not come yet."))]})
 
 
+@extend_schema_field(OpenApiTypes.STR)
 class LineFilter(django_filters.Filter):  # type: ignore[misc]
     """Filters by one line of clean text."""
 
     field_class = common_forms.LineField
 
 
+@extend_schema_field(OpenApiTypes.DATETIME)
 class InstantFilter(django_filters.Filter):  # type: ignore[misc]
     """Filters by an instant; naive times are the organisation's."""
 
