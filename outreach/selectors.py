@@ -72,9 +72,10 @@ def count_follow_ups(rule_key: str, *, since: datetime) -> FollowUpCounts:
         if state == State.SKIPPED:
             counts.skipped[reason] = counts.skipped.get(reason, 0) + number
             continue
-        counts.enrolled += number
-        if message_state == Message.State.SUPPRESSED:
+        if message_state == Message.State.SUPPRESSED:  # chosen, but then held back by the gate
             counts.skipped[message_reason] = counts.skipped.get(message_reason, 0) + number
+            continue
+        counts.enrolled += number
         if message_state in ARRIVED:
             counts.sent += number
         if invitation_state == Invitation.State.RESPONDED:
