@@ -123,7 +123,9 @@ class Photographer:
             path = self._first_link(page, path)
         response = page.goto(self.base + path)
         page.wait_for_load_state("networkidle")
-        page.wait_for_timeout(600)  # charts draw themselves in
+        for end in ("document.body.scrollHeight", "0"):  # charts are drawn when they come near
+            page.evaluate(f"scrollTo(0, {end})")
+            page.wait_for_timeout(400)
         if response is None or not response.ok:
             errors.append(f"answered {response.status if response else 'nothing'}")
         width = page.evaluate(
