@@ -39,7 +39,7 @@ LANGUAGES = ("en", "ru", "zh-hans")
 STAFF_PAGES = {
     "home": "/",
     "customers": "/customers/",
-    "customer": r"/customers/[\w-]+/",  # the first one of the list
+    "customer": r"/customers/[a-z0-9]{10,}/",  # the first one of the list
     "complaints": "/complaints/",
     "metrics": "/metrics/",
     "cohorts": "/metrics/cohorts/",
