@@ -45,9 +45,10 @@ answer = create_api_key(name="till", role=Role.ADMIN, created_at=moment)[1]
 """
 
 LEASES_RUN_OUT = """
+from datetime import timedelta
 from common.time import now
-from mailing.services.sending import LEASE, release_expired
-answer = release_expired(now() + LEASE)
+from mailing.services.sending import release_expired
+answer = release_expired(now() + timedelta(hours=1))
 """
 
 COUNTS = """

