@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import STAFF_ROLES, ApiKey, Role, User
-from accounts.services import change_user, create_api_key, create_user, revoke_api_key
+from accounts.services import (
+    change_user,
+    create_api_key,
+    create_user,
+    reset_second_factor,
+    revoke_api_key,
+)
 from common.errors import DomainError
 from common.requests import actor_of
 from common.time import now
 
 # One door with one set of locks: passwords, second factors and limits are allauth's.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+# They register when imported, so that what follows finds them.
+for _module in ("allauth.account.admin", "allauth.mfa.admin", "django.contrib.auth.admin"):
+    import_module(_module)
+# What the libraries show there (addresses, secrets, groups) would go round the services.
+for _model in (EmailAddress, Authenticator, Group):
+    admin.site.unregister(_model)
 admin.site.site_header = admin.site.site_title = "Keepwell"
 
 
@@ -47,6 +63,7 @@ class UserAdmin(_RowsStay):
     list_filter = ("role", "is_active")
     search_fields = ("email", "name")
     fields = ("email", "name", "role", "is_active")
+    actions = ("reset_second_factor",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Customers are looked after on their own pages."""
@@ -74,6 +91,12 @@ class UserAdmin(_RowsStay):
                 obj.pk = user.pk
         except DomainError as error:
             messages.error(request, str(error))
+
+    @admin.action(description=_("Let the selected users set up a new second factor"))
+    def reset_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """For a lost phone."""
+        for user in queryset:
+            reset_second_factor(user_id=user.pk, happened_at=now(), actor=actor_of(request))
 
 
 @admin.register(ApiKey)

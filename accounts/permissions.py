@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
@@ -36,7 +37,7 @@ def roles_required(
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             user = request.user
             if not user.is_authenticated:
-                return redirect_to_login(request.get_full_path())
+                return _to_sign_in(request)
             allowed = read if request.method in SAFE_METHODS else writers
             if user.role not in allowed:
                 raise NotAllowed if user.role in STAFF_ROLES else NotFound
@@ -47,6 +48,15 @@ def roles_required(
         return guarded
 
     return decorate
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    """Lead to signing in, and from there back; a fragment takes its whole page there."""
+    page = urlsplit(request.headers.get("HX-Current-URL", "")).path
+    answer = redirect_to_login(page or request.get_full_path())
+    if request.headers.get("HX-Request") != "true":
+        return answer
+    return HttpResponse(status=204, headers={"HX-Redirect": answer.url})
 
 
 class RolePermission(BasePermission):

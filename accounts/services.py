@@ -84,6 +84,14 @@ def change_user(
     return user
 
 
+@transaction.atomic
+def reset_second_factor(*, user_id: int, happened_at: datetime, actor: str) -> None:
+    """Forget the second factor of somebody who lost it; a new one is set up at the next sign-in."""
+    user = User.objects.select_for_update().get(pk=user_id)
+    if Authenticator.objects.filter(user=user).delete()[0]:
+        _record("user.second_factor_reset", user, happened_at, actor)
+
+
 def change_language(*, user_id: int, language: str) -> None:
     """Remember the language a user wants; a code of ``settings.LANGUAGES`` or empty.
 

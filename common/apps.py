@@ -31,7 +31,7 @@ class CommonConfig(AppConfig):
         def append_only_triggers_stand(
             app_configs: Any = None, databases: Any = None, **_kwargs: Any
         ) -> list[CheckWarning]:
-            missing = missing_triggers("default") if databases else []
+            missing = missing_triggers("default", existing_only=True) if databases else []
             if not missing:
                 return []
             return [

@@ -210,6 +210,7 @@ AXES_USERNAME_CALLABLE = "accounts.backends.sign_in_name"
 AXES_CLIENT_IP_CALLABLE = "common.requests.client_ip"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
 
 # --- Safety -----------------------------------------------------------------------------------
 CONTENT_SECURITY_POLICY = {
@@ -263,6 +264,13 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "CustomerKind": "crm.models.Customer.Kind",
+        "ProductKind": "crm.models.Product.Kind",
+        "MessageKind": "mailing.models.Message.Kind",
+        "SurveyKind": "feedback.models.Survey.Kind",
+        "TransactionKind": "loyalty.models.PointsTransaction.Kind",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "common.schema.describe_common_parts",

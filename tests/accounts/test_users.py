@@ -179,6 +179,22 @@ class TestAdmin:
         key.refresh_from_db()
         assert key.revoked_at is not None
 
+    def test_it_lets_a_colleague_set_up_a_new_second_factor(
+        self, browser: Client, stan: User
+    ) -> None:
+        Authenticator.objects.create(user=stan, type="totp", data={"secret": "x"})
+        chosen = {"action": "reset_second_factor", "_selected_action": [stan.pk]}
+        browser.post("/admin/accounts/user/", chosen)
+        assert not Authenticator.objects.exists()
+        assert Event.objects.filter(kind="user.second_factor_reset").count() == 1
+
+    def test_it_shows_no_addresses_secrets_or_groups_of_the_libraries(
+        self, browser: Client
+    ) -> None:
+        page = browser.get("/admin/").text
+        for url in ("/admin/account/", "/admin/mfa/", "/admin/auth/", "/admin/axes/"):
+            assert url not in page
+
     def test_it_deletes_nobody(self, browser: Client, stan: User) -> None:
         assert browser.post(f"/admin/accounts/user/{stan.pk}/delete/").status_code == 403
         assert User.objects.filter(pk=stan.pk).exists()
