@@ -11,7 +11,19 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+if "MUTANT_UNDER_TEST" in os.environ:
+    # mutmut runs the tests many times in one process, and wants the same answer each time.
+    hypothesis.settings.register_profile(
+        "mutants",
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    hypothesis.settings.load_profile("mutants")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _seen: Counter[tuple[str, str]] = Counter()
