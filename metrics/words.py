@@ -115,7 +115,11 @@ def show(figure: Figure, starts_on: date | None) -> Shown:
     so_far = ratio(kpi, figure.numerator, figure.denominator)
     is_few = TOO_FEW in figure.flags
     value = so_far if can_show_so_far(figure) else None
-    text = _("too few") if is_few and value is not None else show_value(kpi, value)
+    text = show_value(kpi, value)
+    if is_few and value is not None:
+        text = _("too few")
+    elif LEFT_TRUNCATED not in figure.flags and not can_show_so_far(figure):
+        text = _("not over yet")
     band = value if figure.low is not None and not is_few else None
     return Shown(
         figure=figure,
@@ -228,6 +232,8 @@ def _interval_words(figure: Figure) -> str:
     if figure.low is None or figure.high is None or TOO_FEW in figure.flags:
         return ""
     low, high = (show_value(figure.kpi, bound) for bound in (figure.low, figure.high))
+    if figure.kpi.unit == "percent":
+        low = format_number(figure.low, 1)
     return " " + _("Likely between %(low)s and %(high)s.") % {"low": low, "high": high}
 
 
@@ -244,7 +250,7 @@ def _notes(figure: Figure) -> list[str]:
     if TOO_FEW in figure.flags:
         notes.append(_("Too few for a rate: look at the people instead."))
     if SIMULATED in figure.flags:
-        notes.append(_("Demo data: these answers are simulated."))
+        notes.append(_("Demo data: answers and complaints are simulated."))
     return notes
 
 

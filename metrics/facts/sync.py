@@ -33,7 +33,8 @@ class Synced:
 def sync_facts(*, now: datetime, full: bool = False) -> Synced:
     """Make the store agree with the database and return it.
 
-    now: aware UTC, kept as the time of reading.  full: read everything anew.
+    now: aware UTC, kept as the time of reading; the next sync reads what was recorded from an
+        hour before it on.  full: read everything anew.
 
     Checked against the database afterwards: number of orders and sum of their amounts. If they
     differ (rows were deleted, or changed behind the product's back), everything is read anew.
@@ -91,7 +92,7 @@ def _write(
         (file.table, file.part): file for file in (before.files if before else ())
     }
     if before is None or before.marks[ORDER_STATES] != marks[ORDER_STATES]:
-        since = _instant(before.marks[ORDER_STATES][2]) - OVERLAP if before else None
+        since = Store(before).synced_at - OVERLAP if before else None
         states = to_schema(source.arrow(source.dialect.order_states(since)), ORDER_STATES)
         for month, rows in _by_month(states):
             old = files.get((ORDER_STATES, month))
@@ -160,13 +161,6 @@ def _months(first: date, last: date) -> Iterator[Period]:
     while month.first_day <= last:
         yield month
         month = month.shifted(1)
-
-
-def _instant(text: str | None) -> datetime:
-    if text is None:  # there was no order then
-        return datetime(1900, 1, 1, tzinfo=UTC)
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _last_folder() -> int:

@@ -160,7 +160,7 @@ def prune_runs() -> None:
         run.delete()
     if old:
         used = [
-            ~Exists(model.objects.filter(members=OuterRef("pk")))  # type: ignore[attr-defined]
+            ~Exists(model.objects.filter(members=OuterRef("pk")))
             for model in (SnapshotSet, CohortCell)
         ]
         unused = list(MemberSet.objects.filter(*used).values_list("pk", flat=True))

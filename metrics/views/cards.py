@@ -19,7 +19,7 @@ HOME_KEYS = ("retention_rate", "complaint_rate", "nps", "repeat_purchase_rate_90
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A figure of the last complete quarter (or of everything), and the same quarter so far."""
+    """A figure of the last complete quarter (or of everything), and the next one so far."""
 
     shown: Shown
     so_far: Shown | None
@@ -32,12 +32,16 @@ def latest_card(key: str, run: RecomputeRun, snapshots: list[Snapshot]) -> Card 
         found = mine.get("")
         return Card(_shown(found), None) if found else None
     quarter = last_complete("quarter", min(run.as_of, run.known_at))
-    found = mine.get(str(quarter))
-    present = mine.get(str(quarter.shifted(1)))
+    if KPIS[key].matures_days and (before := mine.get(str(quarter.shifted(-1)))):
+        found = mine.get(str(quarter))
+        if before.is_complete and before.denominator and found and not found.is_complete:
+            quarter = quarter.shifted(-1)  # the last one that can't change any more
+    found, following = mine.get(str(quarter)), mine.get(str(quarter.shifted(1)))
     if found is None:
         return None
-    so_far = present if present and present.denominator and not KPIS[key].looks_back else None
-    return Card(_shown(found), _shown(so_far) if so_far else None)
+    if KPIS[key].looks_back or following is None or not following.denominator:
+        return Card(_shown(found), None)
+    return Card(_shown(found), _shown(following))
 
 
 def home_card(key: str) -> Callable[[HttpRequest], dict[str, Any] | None]:

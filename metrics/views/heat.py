@@ -105,5 +105,5 @@ def _cell(
 
 
 def _url(cohort: str, offset: int) -> str:
-    query = urlencode({"cohort": cohort, "offset": offset})
+    query = urlencode([("cohort", cohort), ("offset", str(offset))])
     return f"{reverse('metrics:cohort_people')}?{query}"

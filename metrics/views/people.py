@@ -6,7 +6,6 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.http import urlencode
 
 from crm.selectors.figures import purchase_figures
 from metrics.selectors.people import PeoplePage
@@ -15,8 +14,9 @@ from metrics.selectors.people import PeoplePage
 def render_people(request: HttpRequest, page: PeoplePage, context: dict[str, Any]) -> HttpResponse:
     """Render a page of people. context: title, pretitle, back_url, tabs."""
     bought = purchase_figures([customer.pk for customer in page.customers])
-    query = {name: value for name, value in request.GET.items() if name != "after"}
-    next_url = f"{request.path}?{urlencode({**query, 'after': page.after})}" if page.after else ""
+    query = request.GET.copy()
+    query["after"] = str(page.after)
+    next_url = f"{request.path}?{query.urlencode()}" if page.after else ""
     rows = [{"customer": customer, "bought": bought[customer.pk]} for customer in page.customers]
     return render(
         request,

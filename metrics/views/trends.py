@@ -26,8 +26,12 @@ def trend_chart(kpi: Kpi, snapshots: list[Snapshot]) -> dict[str, Any] | None:
         else ratio(kpi, figure.numerator, figure.denominator)
         for figure in figures
     ]
-    if all(value is None for value in values):
+    known = [place for place, value in enumerate(values) if value is not None]
+    if not known:
         return None
+    shown_places = slice(known[0], known[-1] + 1)
+    figures, values = figures[shown_places], values[shown_places]
+    snapshots = snapshots[shown_places]
     factor = Decimal("0.01") if kpi.unit == "percent" else Decimal(1)
 
     def scaled(numbers: list[Decimal | None]) -> list[float | None]:

@@ -71,11 +71,11 @@ def test_only_the_months_that_changed_are_written_again(big_enough: None) -> Non
     record([order(None, datetime(2025, month, 5, tzinfo=UTC)) for month in range(1, 11)])
     first = sync_facts(now=NOW)
     assert (first.months, first.full) == (10, True)
-    # What was recorded within the last hour is read again, in case it was committed late.
-    record([order(None, datetime(2025, 3, 9, tzinfo=UTC), amount=7, recorded_at=NOW)])
-    assert sync_facts(now=NOW).months == 10
-    record([order(None, datetime(2025, 3, 9, tzinfo=UTC), amount=8, recorded_at=NOW)])
-    second = sync_facts(now=NOW)
+    assert sync_facts(now=NOW + timedelta(minutes=1)).months == 0
+    # Committed after that, though recorded before it: within the overlap of an hour.
+    late = order(None, datetime(2025, 3, 9, tzinfo=UTC), amount=7, recorded_at=NOW)
+    record([late, order(None, datetime(2025, 3, 9, tzinfo=UTC), amount=8, recorded_at=NOW)])
+    second = sync_facts(now=NOW + timedelta(minutes=2))
     assert (second.months, second.full) == (1, False)
     assert second.store.manifest.checksum == [12, 1_150_000]
 

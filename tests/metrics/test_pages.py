@@ -89,7 +89,7 @@ def test_the_overview_of_a_quarter_names_value_count_and_interval(browser: Clien
     words = text(browser, "/metrics/")
     assert "4.1 % of the customers active at the start of Q4 2025" in words
     assert "30 of 740." in words
-    assert "Likely between 2.9 % and 5.7 %." in words
+    assert "Likely between 2.9 and 5.7 %." in words
     assert "Lapsed 710" in words
     assert "Active at the start 740" in words
 
@@ -100,7 +100,7 @@ def test_a_complaint_rate_over_the_limit_is_red_and_certain(
     url = "/metrics/complaint_rate/?unit=month&period=2025-09"
     words = text(browser, url)
     assert "7.0 %" in words  # 50 of the 710 who received something that month
-    assert "50 of 710. Likely between 5.4 % and 9.2 %." in words
+    assert "50 of 710. Likely between 5.4 and 9.2 %." in words
     assert "Above your limit of 5 %: certain." in words
     assert "figure-danger" in browser.get(url).content.decode()
 
