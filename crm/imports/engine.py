@@ -112,9 +112,12 @@ def import_source(
                 finished_at=now(),
                 error=str(error) if isinstance(error, UnreadableFile) else type(error).__name__,
             )
+            scratch.discard()
             raise
+        else:
+            scratch.discard()
         finally:
-            scratch.discard()  # only a killed run leaves it behind
+            scratch.close()  # an interrupted run leaves the file, to go on from
     return outcome
 
 

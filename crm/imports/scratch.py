@@ -66,8 +66,8 @@ class Scratch:
         scratch.path, scratch.columns, scratch.kept = path, tuple(columns), tuple(kept)
         if not path.exists():
             raise ScratchLost
-        scratch.connection = _connect(path)
         try:
+            scratch.connection = _connect(path)
             if scratch.finding("rows") is None:
                 raise ScratchLost
         except sqlite3.DatabaseError as error:
@@ -152,9 +152,13 @@ class Scratch:
         """Make what was kept last beyond this process."""
         self.connection.commit()
 
+    def close(self) -> None:
+        """Let go of the file."""
+        self.connection.close()
+
     def discard(self) -> None:
         """Delete the file."""
-        self.connection.close()
+        self.close()
         self.path.unlink(missing_ok=True)
 
 

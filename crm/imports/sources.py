@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import zipfile
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,17 @@ CHUNK_ROWS = 10_000
 CHUNK_CHARACTERS = 8_000_000  # a chunk of huge cells ends earlier
 LONGEST_LINE = 1_000_000
 LONGEST_CELL = 32_767  # a spreadsheet's limit too
+BROKEN_WORKBOOK = (
+    zipfile.BadZipFile,
+    zlib.error,
+    KeyError,
+    ValueError,
+    IndexError,
+    TypeError,
+    OSError,
+    EOFError,
+    SyntaxError,  # what the XML parser raises
+)
 Refuse = Callable[[int, str, str, str], None]  # line, column, value, reason
 Row = tuple[int, list[str] | str]  # line; its cells, or why it can't be read
 
@@ -184,19 +196,20 @@ def _workbook_rows(path: Path) -> Iterator[Row]:
     import openpyxl
 
     try:
-        workbook = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        sheet = workbook.worksheets[0]
-        sheet.reset_dimensions()
-        width = 0
-        for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
-            cells = [_cell_text(value) for value in row]
-            while cells and not cells[-1]:
-                cells.pop()
-            if not cells:
-                continue
-            width = width or len(cells)
-            yield number, cells + [""] * (width - len(cells))  # a sheet has no ragged rows
-    except (KeyError, ValueError, IndexError, OSError, zipfile.BadZipFile, EOFError) as error:
+        with path.open("rb") as file:
+            workbook = openpyxl.load_workbook(file, read_only=True, data_only=True)
+            sheet = workbook.worksheets[0]
+            sheet.reset_dimensions()  # some programs state wrong ones
+            width = 0
+            for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
+                cells = [_cell_text(value) for value in row]
+                while cells and not cells[-1]:
+                    cells.pop()
+                if not cells:
+                    continue
+                width = width or len(cells)
+                yield number, cells + [""] * (width - len(cells))  # a sheet has no ragged rows
+    except BROKEN_WORKBOOK as error:
         raise UnreadableFile(_("The file is not a readable XLSX workbook.")) from error
 
 
