@@ -116,7 +116,15 @@ class SearchTerm(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["customer", "kind", "term"], name="search_term_once"),
         ]
-        indexes: ClassVar = [models.Index(fields=["term", "customer"], name="search_term_prefix")]
+        # The operator class lets PostgreSQL find beginnings in any collation; SQLite ignores it.
+        # Parts of names have a trigram index there, made by the migration.
+        indexes: ClassVar = [
+            models.Index(
+                fields=["term", "customer"],
+                name="search_term_prefix",
+                opclasses=["varchar_pattern_ops", "int8_ops"],
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} term of customer {self.customer_id}"

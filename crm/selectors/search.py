@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 
+from common.refs import REF_LENGTH
 from common.validators import clean_email, clean_line, clean_phone
 from crm.models import ContactPoint, Customer, SearchTerm
 
@@ -16,11 +19,11 @@ CONTACT_KINDS = ("email", "phone")
 
 
 def search_customers(
-    text: str, *, within: QuerySet[Customer] | None = None, may_see_contacts: bool = True
+    text: str, *, within: Mapping[str, Any] | None = None, may_see_contacts: bool = True
 ) -> list[Customer]:
-    """Return at most 50 customers, best matches first; at most four queries.
+    """Return at most 50 customers, best matches first; at most five queries.
 
-    within: only customers of this queryset.
+    within: field → value that the customers must have, such as a stage.
     may_see_contacts: False leaves addresses and numbers out of the search, so that nobody can
         guess hidden ones letter by letter.
     """
@@ -30,22 +33,23 @@ def search_customers(
         return []
     if not wanted:
         return []
-    customers = Customer.objects.all() if within is None else within
-    customers = customers.filter(erased_at__isnull=True)
-    terms = (
-        SearchTerm.objects.filter(customer__in=customers)
-        if within is not None
-        else (SearchTerm.objects.filter(customer__erased_at__isnull=True))
+    customers = Customer.objects.filter(erased_at__isnull=True, **(within or {}))
+    terms = SearchTerm.objects.filter(
+        **{f"customer__{field}": value for field, value in (within or {}).items()}
     )
     if not may_see_contacts:
         terms = terms.exclude(kind__in=CONTACT_KINDS)
-    found = list(customers.filter(ref=wanted).values_list("pk", flat=True))
-    found += _ids(terms.filter(_begins_with(wanted)), LIMIT)
-    if len(found) < LIMIT and len(wanted) >= SHORTEST_PART:
-        found += _ids(terms.filter(kind="name", term__contains=wanted), LIMIT)
+    found = _ids(terms.filter(term=wanted))
+    if len(wanted) == REF_LENGTH:
+        found = [*customers.filter(ref=wanted).values_list("pk", flat=True), *found]
+    if len(found) < LIMIT:
+        found += _ids(terms.filter(_begins_with(wanted)))
+    if len(set(found)) < LIMIT and len(wanted) >= SHORTEST_PART:
+        # In order of id, so that a common part needs no sorting of everybody who has it.
+        found += _ids(terms.filter(kind="name", term__contains=wanted).order_by("id"))
     best_first = list(dict.fromkeys(found))[:LIMIT]
     by_id = customers.select_related("location").in_bulk(best_first)
-    return [by_id[customer_id] for customer_id in best_first]
+    return [by_id[customer_id] for customer_id in best_first if customer_id in by_id]
 
 
 def find_customers(text: str) -> list[Customer]:
@@ -88,5 +92,5 @@ def _begins_with(wanted: str) -> Q:
     return condition
 
 
-def _ids(terms: QuerySet[SearchTerm], limit: int) -> list[int]:
-    return list(terms.order_by("term", "customer_id").values_list("customer_id", flat=True)[:limit])
+def _ids(terms: QuerySet[SearchTerm]) -> list[int]:
+    return list(terms.values_list("customer_id", flat=True)[:LIMIT])

@@ -44,7 +44,8 @@ def customer_list(request: HttpRequest) -> HttpResponse:
     if asked["q"] or "q" in form.errors:
         found = search_customers(
             asked["q"] or "",
-            within=customers if asked["stage"] or shop else None,
+            within=({"stage": asked["stage"]} if asked["stage"] else {})
+            | ({"location_id": shop.pk} if shop else {}),
             may_see_contacts=sees_contacts(request.user),
         )
         context["is_search"] = True

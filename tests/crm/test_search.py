@@ -79,9 +79,19 @@ def test_erased_customers_are_not_found(anna):
     assert find_customers("HH-204") == []
 
 
-def test_a_search_costs_at_most_four_queries(anna, django_assert_max_num_queries):
-    with django_assert_max_num_queries(4):
-        search_customers("anna")
+def test_a_search_costs_at_most_five_queries(anna, django_assert_max_num_queries):
+    for text in ("anna", "anna petrova"):  # as long as a ref
+        with django_assert_max_num_queries(5):
+            assert search_customers(text) == [anna]
+
+
+def test_an_exact_id_is_found_first_among_its_likes():
+    likes = [make_customer(external_id=f"HH-{number}") for number in range(200, 260)]
+    exact = make_customer(external_id="HH-2")
+    found = search_customers("hh-2")
+    assert found[0] == exact
+    assert len(found) == 50
+    assert set(found[1:]) < set(likes)
 
 
 @pytest.mark.parametrize("text", ["HH-204", "anna.p@example.com", "89123456789", "+79123456789"])
