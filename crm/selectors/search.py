@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from common.refs import REF_LENGTH
@@ -83,13 +84,20 @@ def find_customers(text: str) -> list[Customer]:
 
 
 def _begins_with(wanted: str) -> Q:
-    condition = Q(term__startswith=wanted)
+    condition = _beginning(wanted)
     digits = re.sub(r"[\s().\-/+]", "", wanted)
     if digits.isdecimal() and digits.isascii() and len(digits) >= SHORTEST_PART:
-        condition |= Q(kind="phone", term__startswith=digits)
+        condition |= Q(kind="phone") & _beginning(digits)
         if digits.startswith("8") and not wanted.startswith("+"):
-            condition |= Q(kind="phone", term__startswith=f"7{digits[1:]}")  # Russian trunk 8
+            condition |= Q(kind="phone") & _beginning(f"7{digits[1:]}")  # Russian trunk 8
     return condition
+
+
+def _beginning(text: str) -> Q:
+    """Return the condition by which each database walks its index of terms."""
+    if connection.vendor == "sqlite":
+        return Q(term__gte=text, term__lt=f"{text}\U0010ffff")
+    return Q(term__startswith=text)
 
 
 def _ids(terms: QuerySet[SearchTerm]) -> list[int]:
