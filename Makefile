@@ -70,7 +70,8 @@ faults: install ## Kill the worker and the broker at work, again and again, on b
 
 .PHONY: mutants
 mutants: install ## Change the code in small ways and see whether the tests notice
-	$(UV) run --frozen --with "mutmut>=3.2,<4" mutmut run
+	$(UV) run --frozen $(SYNC) --with "mutmut>=3.2,<4" mutmut run
+	$(UV) run --frozen $(SYNC) --with "mutmut>=3.2,<4" mutmut results
 
 .PHONY: static
 static: install ## Gather and compress the static files, for an image or a server
