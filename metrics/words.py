@@ -94,6 +94,11 @@ class Shown:
         return people_url(self.figure, DENOMINATOR) if self.figure.denominator else ""
 
     @property
+    def short_notes(self) -> list[str]:
+        """The notes for a row of a table: without what holds for every row."""
+        return _notes(self.figure, everywhere=False)
+
+    @property
     def range(self) -> str:
         """The interval for a table; empty without one."""
         if self.ratio is None or self.figure.low is None or self.figure.high is None:
@@ -171,8 +176,10 @@ def limit_verdict(figure: Figure) -> str:
         bounds = wilson(int(figure.numerator), count, z)
         if bounds and bounds[0] * 100 > kpi.limit:
             return above % {"limit": limit}
-        if bounds and bounds[1] * 100 < kpi.limit:
+        if figure.is_complete and bounds and bounds[1] * 100 < kpi.limit:
             return below % {"limit": limit}
+    if not figure.is_complete:  # it may still rise
+        return ""
     return _("Above or below your limit of %(limit)s: can't tell.") % {"limit": limit}
 
 
@@ -237,7 +244,7 @@ def _interval_words(figure: Figure) -> str:
     return " " + _("Likely between %(low)s and %(high)s.") % {"low": low, "high": high}
 
 
-def _notes(figure: Figure) -> list[str]:
+def _notes(figure: Figure, *, everywhere: bool = True) -> list[str]:
     notes = []
     if LEFT_TRUNCATED in figure.flags:
         notes.append(_("The data begin too late to tell who was active before."))
@@ -245,11 +252,11 @@ def _notes(figure: Figure) -> list[str]:
         notes.append(_("So far: it may still rise until 90 days after the period."))
     elif not figure.is_complete:
         notes.append(_("So far: the period is not over."))
-    if ROLLING in figure.flags:
+    if everywhere and ROLLING in figure.flags:
         notes.append(_("Rolling: neighbouring months share two thirds of their days."))
     if TOO_FEW in figure.flags:
         notes.append(_("Too few for a rate: look at the people instead."))
-    if SIMULATED in figure.flags:
+    if everywhere and SIMULATED in figure.flags:
         notes.append(_("Demo data: answers and complaints are simulated."))
     return notes
 

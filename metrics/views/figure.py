@@ -89,6 +89,10 @@ def _chosen(kpi: Kpi, snapshots: list[Snapshot], unit: str, period: str) -> Snap
         return by_period[period]
     if kpi.per == "as_of":
         return by_period.get("")
+    if kpi.matures_days:  # the last one that can't change any more
+        final = [one for one in snapshots if one.is_complete and one.denominator]
+        if final:
+            return final[-1]
     run: RecomputeRun = snapshots[0].run
     default = last_complete(unit, min(run.as_of, run.known_at))  # type: ignore[arg-type]
     return by_period.get(str(default)) or by_period.get("") or snapshots[-1]

@@ -16,7 +16,14 @@ from accounts.models import User
 from metrics.models import RecomputeRun
 from metrics.services import recompute
 from tests.budget import assert_query_budget
-from tests.metrics.worlds import complaint_example, customers, order, record, retention_example
+from tests.metrics.worlds import (
+    complain,
+    complaint_example,
+    customers,
+    order,
+    record,
+    retention_example,
+)
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 QUARTER = "/metrics/retention_rate/people/?period=2025-Q4&set="
@@ -66,7 +73,7 @@ def test_an_analyst_is_not_sent_to_the_import(
 ) -> None:
     answer = client_for(ana).get("/metrics/").content.decode()
     assert "No figures yet" in answer
-    assert "/imports/" not in answer
+    assert "import_data" not in answer
     assert "Recompute now" not in answer
 
 
@@ -103,6 +110,17 @@ def test_a_complaint_rate_over_the_limit_is_red_and_certain(
     assert "50 of 710. Likely between 5.4 and 9.2 %." in words
     assert "Above your limit of 5 %: certain." in words
     assert "figure-danger" in browser.get(url).content.decode()
+
+
+def test_a_rate_that_may_still_rise_is_not_called_below_the_limit(browser: Client) -> None:
+    people = customers(400)
+    record([order(one, NOW - timedelta(days=20)) for one in people])
+    complain(people[:4], NOW - timedelta(days=10))
+    recompute(now=NOW)
+    words = text(browser, "/metrics/complaint_rate/?unit=month&period=2026-02")
+    assert "1.0 %" in words
+    assert "So far: it may still rise" in words
+    assert "Below your limit" not in words
 
 
 def test_without_data_a_figure_reads_no_data_and_never_0(
