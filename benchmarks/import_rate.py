@@ -48,6 +48,8 @@ def main() -> int:
 
     imported = _import("orders", lines=wanted)
     connection.close()
+    if not wanted:
+        _compare_with_the_books(database)
     lines, bare = _bare(database, empty)
     ratio = bare / imported
     print(f"{lines:,} lines: import {imported:.1f} s = {lines / imported:,.0f}/s")
@@ -64,7 +66,14 @@ def _import(*kinds: str, lines: int = 0) -> float:
     from crm.imports.batches import ImportPlan
     from crm.imports.engine import import_source
 
-    plan = DemoPlan("completejourney", seed=1, days=0, keep_dates=True, live_from=now())
+    plan = DemoPlan(
+        "completejourney",
+        seed=1,
+        days=0,
+        keep_dates=True,
+        last_day="2017-12-31",
+        live_from=now(),
+    )
     dataset = completejourney.open_dataset(plan)
     started = time.perf_counter()
     for kind in kinds:
@@ -75,6 +84,21 @@ def _import(*kinds: str, lines: int = 0) -> float:
             is_invented=True,
         )
     return time.perf_counter() - started
+
+
+def _compare_with_the_books(database: Path) -> None:
+    """All purchases are there, to the cent, in the year in which they were made."""
+    connection = sqlite3.connect(database)
+    found = connection.execute(
+        "SELECT COUNT(*), COUNT(DISTINCT customer_id), SUM(amount), MIN(ordered_at),"
+        " MAX(ordered_at) FROM crm_order"
+    ).fetchone()
+    # 2017 in America/New_York, as UTC.
+    year = ("2017-01-01 11:53:26", "2018-01-01 04:01:20")
+    assert found == (155_848, 2_469, 45_960_395_800, *year), found
+    (total,) = connection.execute("SELECT SUM(amount) FROM crm_orderline").fetchone()
+    assert total == found[2], total
+    connection.close()
 
 
 def _first(source: Any, lines: int) -> Any:

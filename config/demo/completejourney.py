@@ -6,7 +6,7 @@ A basket becomes an order, its ``sales_value`` the amounts of its lines, to the 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -64,12 +64,12 @@ def _folder() -> Path:
 
 
 def days_to_move(yesterday: date) -> int:
-    """Return how far dates are moved to end no later than yesterday.
+    """Return how far dates are moved so that the last purchases are those of yesterday.
 
-    Whole weeks, since people shop by the weekday; so the last day ends up at most six days
-    before yesterday.
+    Whole weeks, since people shop by the weekday. Up to six days would then reach beyond
+    yesterday; :class:`Calendar` moves these to the other end of the year.
     """
-    return (yesterday - LAST_DAY).days // 7 * 7
+    return -((LAST_DAY - yesterday).days // 7) * 7
 
 
 def open_dataset(plan: DemoPlan) -> Dataset:
@@ -104,20 +104,24 @@ def _shops(ids: list[int]) -> dict[str, list[str]]:
 
 
 def _people(plan: DemoPlan, calendar: Calendar, purchases: Any) -> dict[str, list[str]]:
-    """Households with their first purchase; the purchases are sorted by time."""
-    import numpy as np
-
-    households, first = np.unique(purchases["household_id"].to_numpy(), return_index=True)
-    moments = purchases["transaction_timestamp"].to_numpy()[first].astype("datetime64[s]")
-    stores = purchases["store_id"].to_numpy()[first]
+    """Households with the time and place of their first purchase."""
+    first: dict[int, tuple[datetime, int]] = {}
+    seconds = purchases["transaction_timestamp"].to_numpy().astype("datetime64[s]").astype("int64")
+    visits = zip(
+        purchases["household_id"].to_pylist(),
+        seconds.tolist(),
+        purchases["store_id"].to_pylist(),
+        strict=True,
+    )
+    for household, second, store in sorted(set(visits)):
+        visit = (calendar.moved(datetime.fromtimestamp(second, ZONE)), store)
+        if household not in first or visit < first[household]:
+            first[household] = visit
     return People(plan.seed).columns(
         block=0,
-        ids=[str(number) for number in households.tolist()],
-        acquired_at=[
-            calendar.moved(moment.replace(tzinfo=UTC).astimezone(ZONE)).isoformat()
-            for moment in moments.tolist()
-        ],
-        locations=[str(number) for number in stores.tolist()],
+        ids=list(map(str, first)),
+        acquired_at=[moment.isoformat() for moment, _store in first.values()],
+        locations=[str(store) for _moment, store in first.values()],
     )
 
 
@@ -224,4 +228,5 @@ def _texts(numbers: Any, *, money: bool = False) -> list[str]:
     distinct, places = np.unique(numbers, return_inverse=True)
     values = distinct.tolist()
     texts = [f"{value // 10_000}.{value % 10_000:04d}" for value in values] if money else values
-    return np.array(list(map(str, texts)), dtype=object)[places].tolist()
+    chosen: list[str] = np.array(list(map(str, texts)), dtype=object)[places].tolist()
+    return chosen

@@ -13,12 +13,14 @@ from zoneinfo import ZoneInfo
 from crm.imports.sources import Chunk, Refuse, Source
 
 CHUNK = 10_000
+YEAR = timedelta(weeks=52)
 
 
 @dataclass(frozen=True, slots=True)
 class DemoPlan:
-    """Which demo data, exactly. days: by how many all dates are moved.
+    """Which demo data, exactly.
 
+    days: by how many dates are moved.  last_day: ISO date of the last orders after that.
     live_from: aware UTC; orders from then on are entered live, those before are history.
     """
 
@@ -26,6 +28,7 @@ class DemoPlan:
     seed: int
     days: int
     keep_dates: bool
+    last_day: str
     live_from: datetime
     customers: int = 0
     months: int = 0
@@ -58,20 +61,26 @@ class Calendar:
         """home: the organisation's timezone."""
         self.plan, self.home = plan, home
         self.step = timedelta(days=plan.days)
+        self.end = datetime.fromisoformat(plan.last_day) + timedelta(days=1)
 
     def moved(self, moment: datetime) -> datetime:
         """Return the aware UTC instant for an aware one of the source.
 
-        The hour in its own timezone becomes the hour in the organisation's. Where dates are
+        The hour in its own timezone becomes the hour in the organisation's. What would come
+        after the last day goes to the other end of the year, 52 weeks earlier. Where dates are
         kept, instants stay exactly what they were.
         """
         if self.plan.keep_dates:
             return moment.astimezone(UTC)
-        return self.at(moment.replace(tzinfo=None))
+        wall = moment.replace(tzinfo=None) + self.step
+        return self._instant(wall if wall < self.end else wall - YEAR)
 
     def at(self, wall: datetime) -> datetime:
         """Return the aware UTC instant of a naive time of the source on the organisation's wall."""
-        return (wall + self.step).replace(tzinfo=self.home).astimezone(UTC)
+        return self._instant(wall + self.step)
+
+    def _instant(self, wall: datetime) -> datetime:
+        return wall.replace(tzinfo=self.home).astimezone(UTC)
 
 
 def source_of(header: list[str], rows: Callable[[], Iterable[dict[str, list[str]]]]) -> Source:

@@ -81,10 +81,10 @@ def load_demo(
         _record(BEGAN, wanted, now, wanted.as_codes())
     _import_all(_module(source).open_dataset(wanted), now, tell)
     figures = _bring_to_life(wanted, now, tell)
-    figures = _totals() | figures
-    _record(LOADED, wanted, now, figures)
     tell("Computing the figures.")
     call_command("recompute_kpis", verbosity=0, stdout=_Nowhere())
+    figures = _totals() | figures
+    _record(LOADED, wanted, now, figures)
     return Loaded(wanted, figures)
 
 
@@ -94,12 +94,14 @@ def _plan(
     module = _module(source)
     yesterday = local_date(now) - timedelta(days=1)
     days = 0 if keep_dates else module.days_to_move(yesterday)
+    last_day = module.LAST_DAY if keep_dates else yesterday
     return DemoPlan(
         source=source,
         seed=seed,
         days=days,
         keep_dates=keep_dates,
-        live_from=start_of_day(module.LAST_DAY + timedelta(days=days + 1 - LIVE_DAYS)),
+        last_day=last_day.isoformat(),
+        live_from=start_of_day(last_day - timedelta(days=LIVE_DAYS - 1)),
         customers=customers,
         months=months,
     )

@@ -93,7 +93,7 @@ def _delivered_orders() -> Iterator[list[Delivered]]:
         )
     )
     last = 0
-    while portion := [Delivered(*row) for row in orders.filter(pk__gt=last)[:PORTION]]:
+    while portion := [Delivered._make(row) for row in orders.filter(pk__gt=last)[:PORTION]]:
         last = portion[-1].id
         yield portion
 

@@ -41,7 +41,9 @@ def apply_plain(
             model, (key, "id", *names), where=key, among=[key for key, _row in records], lock=True
         )
     }
-    inserts, updates, unchanged = [], [], set()
+    inserts: list[list[Any]] = []
+    updates: list[list[Any]] = []
+    unchanged: set[str] = set()
     for code, values in records:
         row = known.get(code)
         if row is None:
@@ -62,8 +64,8 @@ def apply_plain(
         columns = [key, *names, "recorded_at"]
         if refs:
             columns.append("ref")
-            for row, ref in zip(inserts, new_refs(len(inserts)), strict=True):
-                row.append(ref)
+            for insert, ref in zip(inserts, new_refs(len(inserts)), strict=True):
+                insert.append(ref)
         insert_rows(model, columns, inserts)
         update_rows(model, names, updates)
     return Counts(len(inserts), len(updates), len(unchanged)), unchanged

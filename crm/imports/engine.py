@@ -134,7 +134,7 @@ def _names(header: list[str], kind: Kind, mapping: Mapping) -> dict[str, str]:
     if absent := sorted(mapping.columns.keys() - set(header)):
         reason = _("The mapping names columns the file does not have: %(names)s.")
         raise UnreadableFile(reason % {"names": ", ".join(absent)})
-    names = {}
+    names: dict[str, str] = {}
     for name in header:
         ours = mapping.columns.get(name) or name.casefold().replace(" ", "_")
         if ours in kind.columns and ours not in mapping.constants:

@@ -32,8 +32,8 @@ class Lookup:
                 if text not in self.ids:
                     self.ids[text] = self.unknown
                     self.has_bad = True
-        for text in distinct:
-            if isinstance(text, Bad):
-                self.ids[text] = text
+        for cell in distinct:
+            if isinstance(cell, Bad):
+                self.ids[cell] = cell
                 self.has_bad = True
-        return list(map(self.ids.__getitem__, texts))  # type: ignore[arg-type]
+        return list(map(self.ids.__getitem__, texts))

@@ -94,7 +94,7 @@ def _chunks(header: list[str], rows: Iterable[Row], refuse: Refuse) -> Iterator[
     size = 0
 
     def chunk() -> Chunk:
-        columns = dict(zip(header, zip(*kept, strict=True), strict=True))
+        columns: dict[str, Sequence[str]] = dict(zip(header, zip(*kept, strict=True), strict=True))
         columns.pop("", None)
         return Chunk(list(lines), columns)
 
