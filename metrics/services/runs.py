@@ -93,15 +93,17 @@ def recompute_due(now: datetime) -> int:
 
     A handful of index look-ups when there is nothing to do.
     """
-    request = RecomputeRun.objects.filter(status=Status.REQUESTED).first()
+    waiting = list(RecomputeRun.objects.filter(status__in=[Status.REQUESTED, Status.RUNNING]))
+    request = next((run for run in waiting if run.status == Status.REQUESTED), None)
     last = RecomputeRun.objects.filter(is_pinned=False, finished_at__isnull=False)
     last_run = last.order_by("-finished_at", "-id").first()
-    if not request and last_run and _rests(last_run, now):
+    # One that is said to run may be dead: claiming finds out, and takes its place.
+    if not waiting and last_run and _rests(last_run, now):
         return 0
     done = latest_run(pinned=False)
     # Windows have moved since yesterday, and once a day everything is read anew.
     is_new_day = done is None or local_date(done.as_of) != local_date(now)
-    if not request and not is_new_day and done and done.marks == change_marks():
+    if not waiting and not is_new_day and done and done.marks == change_marks():
         return 0
     wanted = {"is_pinned": False, "known_at": now, "as_of": now, "engine": "auto"}
     with _claim(now, request.actor if request else SYSTEM, wanted, request) as run:

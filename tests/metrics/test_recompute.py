@@ -14,7 +14,7 @@ from metrics.facts import store
 from metrics.models import CohortCell, MemberSet, RecomputeRun, Snapshot, SnapshotSet
 from metrics.selectors.cohorts import cohort_rows
 from metrics.selectors.people import list_people, members_of
-from metrics.selectors.runs import latest_run, shown_run
+from metrics.selectors.runs import is_recomputing, latest_run, shown_run
 from metrics.services import recompute, recompute_due, request_recompute, runs
 from tests.cast import make_order
 from tests.metrics.worlds import (
@@ -214,6 +214,18 @@ def test_a_run_whose_process_was_killed_is_taken_up_at_once() -> None:
     recompute(now=NOW + timedelta(seconds=1))
     assert RecomputeRun.objects.filter(status=Status.DONE).count() == 1
     assert RecomputeRun.objects.filter(status=Status.FAILED).count() == 1
+
+
+def test_a_request_whose_worker_was_killed_is_carried_out_by_the_next_sweep() -> None:
+    record([order(None, RECORDED)])
+    recompute_due(NOW)
+    asked = request_recompute(happened_at=NOW, actor="user:1")
+    RecomputeRun.objects.filter(pk=asked.pk).update(
+        status=Status.RUNNING, started_at=NOW, store_id=store.identity()
+    )
+    assert recompute_due(NOW + timedelta(seconds=10)) == 1
+    assert not is_recomputing()
+    assert RecomputeRun.objects.filter(status=Status.DONE).count() == 2
 
 
 def test_a_run_that_fails_leaves_the_figures_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
