@@ -18,6 +18,7 @@ from crm.services.orders import (
     line_amount,
     record_order,
 )
+from crm.services.stages import push_stages
 
 __all__ = [
     "CodeTaken",
@@ -28,6 +29,7 @@ __all__ = [
     "change_order",
     "line_amount",
     "link_login",
+    "push_stages",
     "record_consent",
     "record_customer",
     "record_location",

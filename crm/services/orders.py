@@ -49,6 +49,13 @@ class EmptyOrder(InvalidInput):
     message = _("Give lines or an amount.")
 
 
+class OrderCancelled(Conflict):
+    """A cancelled order is over: its points were taken back, its follow-up withdrawn."""
+
+    code = "order_cancelled"
+    message = _("This order was cancelled; record a new one instead.")
+
+
 @dataclass(frozen=True, slots=True)
 class NewLine:
     """A line to record. Amount = quantity × unit_price − discount, to 1/10,000, half to even."""
@@ -163,7 +170,8 @@ def change_order(*, order_id: int, happened_at: datetime, actor: str, **changes:
 
     Nothing changed, nothing recorded. Unknown names raise TypeError.
 
-    :raises InvalidInput: delivered before ordered, or a cancelled order revived.
+    :raises InvalidInput: delivered before ordered; nothing is written.
+    :raises OrderCancelled: a cancelled order stays as it is; nothing is written.
     """
     if unknown := changes.keys() - set(STATE_FIELDS):
         raise TypeError(f"not part of an order's state: {sorted(unknown)}")
@@ -172,6 +180,8 @@ def change_order(*, order_id: int, happened_at: datetime, actor: str, **changes:
     changed = [name for name, value in changes.items() if before[name] != value]
     if not changed:
         return order
+    if before["status"] == Order.Status.CANCELLED:
+        raise OrderCancelled
     for name in changed:
         setattr(order, name, changes[name])
     if order.status == Order.Status.DELIVERED and order.delivered_at is None:

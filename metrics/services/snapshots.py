@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef
 
 from common.money import from_units
 from common.time import local_date
+from crm.services import push_stages
 from metrics.facts.sync import sync_facts
 from metrics.figures import Figure
 from metrics.kpis import KPIS
@@ -29,8 +30,12 @@ Item = TypeVar("Item")
 
 
 def write_figures(run: RecomputeRun, *, now: datetime, full: bool) -> None:
-    """Compute every figure for ``run`` and write snapshots and cohort cells."""
+    """Compute every figure for ``run`` and write snapshots and cohort cells.
+
+    A run of the present moment also tells crm where each customer stands on the journey.
+    """
     from metrics.compute import computing
+    from metrics.engines.stages import stages
 
     synced = sync_facts(now=now, full=full)
     cut: dict[str, Any] = {"as_of": run.as_of, "known_at": run.known_at}
@@ -55,6 +60,7 @@ def write_figures(run: RecomputeRun, *, now: datetime, full: bool) -> None:
             for cell in computation.cohort_cells(months)
         ]
         run.first_day = computation.first_day
+        where = {} if run.is_pinned else stages(computation.orders, run.as_of)
     wanted = [
         [(name, sets.place(ids)) for name, ids in figure.sets.items() if len(ids)]
         for figure, _window in figures
@@ -66,6 +72,8 @@ def write_figures(run: RecomputeRun, *, now: datetime, full: bool) -> None:
         cell.members_id = keys[cell.members_id]
     for some in _chunks(cells, CHUNK_ROWS):
         CohortCell.objects.bulk_create(some)
+    if not run.is_pinned:
+        push_stages(stages=where)
     run.figures = len(figures)
 
 

@@ -117,6 +117,20 @@ def test_delivery_keeps_the_state_before(api_client):
     assert (before.status, before.delivered_at) == ("placed", None)
 
 
+def test_a_cancelled_purchase_stays_cancelled(api_client):
+    program = api_client("staff")
+    order = make_order(amount=10)
+    url = f"/api/v1/orders/{order.ref}/"
+    assert program.patch(url, {"status": "cancelled"}, format="json").status_code == 200
+
+    answer = program.patch(url, {"status": "delivered"}, format="json")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "order_cancelled")
+    order.refresh_from_db()
+    assert order.status == "cancelled"
+    assert order.versions.count() == 1
+
+
 def test_a_delivery_before_the_order_is_refused(api_client):
     order = make_order(status="placed", ordered_at=NOON)
     answer = api_client().patch(
