@@ -28,10 +28,18 @@ from feedback.models import Complaint, Response, Survey
 class ComplaintOutput(serializers.ModelSerializer[Complaint]):
     """A complaint; words and contact data are left out for analysts."""
 
-    customer = serializers.SlugRelatedField(slug_field="ref", read_only=True)
-    product = serializers.SlugRelatedField(slug_field="sku", read_only=True)
-    order = serializers.SlugRelatedField(slug_field="ref", read_only=True)
-    location = serializers.SlugRelatedField(slug_field="code", read_only=True)
+    customer: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        slug_field="ref", read_only=True
+    )
+    product: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        slug_field="sku", read_only=True
+    )
+    order: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        slug_field="ref", read_only=True
+    )
+    location: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        slug_field="code", read_only=True
+    )
     text = serializers.SerializerMethodField()
     resolution = serializers.SerializerMethodField()
     opened_at = InstantField()
@@ -132,7 +140,7 @@ class ComplaintChange(serializers.Serializer[Any]):
     resolution = TextField(max_length=10_000, required=False, allow_blank=True, default="")
 
 
-class ComplaintFilter(filters.FilterSet):
+class ComplaintFilter(filters.FilterSet):  # type: ignore[misc]
     """Filters of the list."""
 
     state = filters.ChoiceFilter(choices=Complaint.State.choices)
@@ -239,8 +247,12 @@ class SurveyList(generics.ListAPIView[Survey]):
 class ResponseOutput(serializers.ModelSerializer[Response]):
     """An answer; its words are left out for analysts."""
 
-    survey = serializers.SlugRelatedField(slug_field="key", read_only=True)
-    customer = serializers.SlugRelatedField(slug_field="ref", read_only=True)
+    survey: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        slug_field="key", read_only=True
+    )
+    customer: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        slug_field="ref", read_only=True
+    )
     comment = serializers.SerializerMethodField()
     is_void = serializers.SerializerMethodField()
     answered_at = InstantField()

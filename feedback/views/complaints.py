@@ -77,12 +77,13 @@ def complaint_new(request: HttpRequest) -> HttpResponse:
 def complaint_detail(request: HttpRequest, ref: str) -> HttpResponse:
     """One complaint and its course."""
     complaint = selectors.get_complaint(ref)
+    role = getattr(request.user, "role", None)
     context = {
         "complaint": complaint,
         "steps": complaint.events.order_by("occurred_at", "id"),
         "form": ResolveForm(),
-        "may_write": request.user.role in WRITERS,  # type: ignore[union-attr]
-        "sees_contact": request.user.role != Role.ANALYST,  # type: ignore[union-attr]
+        "may_write": role in WRITERS,
+        "sees_contact": role != Role.ANALYST,
     }
     return render(request, "feedback/complaint.html", context)
 
