@@ -7,38 +7,38 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.db import connection
 from django.utils.translation import gettext as _
 
-from common.money import LARGEST, UNITS_PER_ONE, to_units
 from common.refs import new_refs
 from common.validators import parse_currency
 from crm.imports import columns as read
-from crm.imports.bulk import fetch_rows, insert_rows, update_rows
-from crm.imports.columns import Bad, Column
+from crm.imports.bulk import fetch_rows
+from crm.imports.columns import Column
 from crm.imports.kinds import Checked, Counts, Kind
 from crm.imports.lookups import Lookup
 from crm.imports.mapping import Mapping
+from crm.imports.order_checks import (
+    MOST,
+    OF_LINES,
+    careful_amounts,
+    check_each,
+    check_times,
+    line_amount,
+    line_amounts,
+)
+from crm.imports.order_rows import (
+    STATE,
+    Writes,
+    known_lines,
+    line_content,
+    make_lines,
+    write_orders,
+)
 from crm.imports.scratch import Row, Scratch
 from crm.imports.sources import UnreadableFile
-from crm.models import Customer, Location, Order, OrderLine, OrderVersion, Product
+from crm.models import Customer, Location, Order, Product
 
-MOST = to_units(LARGEST)
 DELIVERED = Order.Status.DELIVERED
-OF_LINES = ("sku", "quantity", "unit_price")
-# The state of an order, in the order in which it is stored here.
-STATE = (
-    "customer_id",
-    "location_id",
-    "channel",
-    "status",
-    "ordered_at",
-    "delivered_at",
-    "amount",
-    "cost",
-    "currency",
-)
-LINE = ("product_id", "occurrence", "quantity", "unit_price", "discount", "unit_cost", "amount")
 
 
 @dataclass(slots=True)
@@ -62,18 +62,6 @@ class NewState:
     rows: list[Row]
     is_spoiled: bool  # some row was refused, so what is missing may only be missing here
     kept_amount: int = 0  # of lines that stay for that reason
-
-
-@dataclass(slots=True)
-class Writes:
-    """Rows to write for one portion of orders."""
-
-    orders: list[Row]
-    lines: list[Row]
-    versions: list[Row]
-    states: list[Row]
-    changed_lines: list[Row]
-    gone_lines: list[int]
 
 
 class Orders(Kind):
@@ -144,13 +132,13 @@ class Orders(Kind):
         columns["product_id"] = columns.get("sku", nothing)
         columns["location_id"] = columns.get("location", nothing)
         if "delivered_at" in columns:
-            _check_times(checked)
+            check_times(checked)
         if "amount" in columns or any(None in columns[name] for name in OF_LINES):
-            _check_each(checked)
+            check_each(checked)
         if not checked.suspects and "amount" not in columns:
-            columns["amount"] = _line_amounts(checked)
+            columns["amount"] = line_amounts(checked)
         else:
-            _careful_amounts(checked)
+            careful_amounts(checked)
 
     def weight(self, rows: list[Row]) -> int:
         """An order and its lines."""
@@ -165,7 +153,7 @@ class Orders(Kind):
         if first[10] is None:
             amount = first[15]
         else:
-            lines = _lines(rows)
+            lines = make_lines(rows)
             amount = sum([row[6] for row in lines])
             if not -MOST <= amount <= MOST:
                 reason = _("The order's amount is too large.")
@@ -179,7 +167,7 @@ class Orders(Kind):
                     told[place] = next(filter(None, [row[4 + place] for row in rows]), None)
         delivered_at, location_id, channel, status, currency, cost = told
         if cost is None and lines and None not in [row[5] for row in lines]:
-            cost = sum(_times(row[2], row[5]) for row in lines)
+            cost = sum(line_amount(row[2], row[5]) for row in lines)
         return NewState(
             key,
             first[2],
@@ -243,7 +231,7 @@ class Orders(Kind):
         if known:
             self._add_changes(records, known, stamp, scratch, counts, writes)
         if not self.context.is_dry_run:
-            _write(writes)
+            write_orders(writes)
         return counts
 
     def _add_new(self, states: list[NewState], stamp: str, writes: Writes) -> None:
@@ -286,14 +274,14 @@ class Orders(Kind):
         counts: Counts,
         writes: Writes,
     ) -> None:
-        known_lines = _known_lines([row[0] for row in known.values()])
+        lines_by_order = known_lines([row[0] for row in known.values()])
         spoiled = scratch.spoiled(list(known))
         for state in records:
             if (row := known.get(state.key)) is None:
                 continue
             state.is_spoiled |= state.key in spoiled
             order_id, _key, revised_at, *before = row
-            old_lines = known_lines.get(order_id, [])
+            old_lines = lines_by_order.get(order_id, [])
             if state.lines is None and old_lines:
                 reason = _("This order has lines; its amount follows from them.")
                 self.refuse((bad[0], "amount", "", reason) for bad in state.rows)
@@ -357,8 +345,8 @@ class Orders(Kind):
         if state.is_spoiled:
             kept = by_place.keys() - {row[:2] for row in new_lines}
             state.kept_amount = sum(by_place[place][7] for place in kept)
-        old_content = sorted(_content(row[1:]) for row in old_lines if row[1:3] not in kept)
-        if sorted(map(_content, new_lines)) == old_content:
+        old_content = sorted(line_content(row[1:]) for row in old_lines if row[1:3] not in kept)
+        if sorted(map(line_content, new_lines)) == old_content:
             return False
         for row in new_lines:
             old = by_place.pop(row[:2], None)
@@ -368,117 +356,3 @@ class Orders(Kind):
                 writes.changed_lines.append((*row[2:], old[0]))
         writes.gone_lines += [old[0] for place, old in by_place.items() if place not in kept]
         return True
-
-
-def _content(line: Row) -> Row:
-    """A line without its occurrence and with a sortable cost."""
-    return (line[0], *line[2:5], -1 if line[5] is None else line[5])
-
-
-def _known_lines(order_ids: list[int]) -> dict[int, list[Row]]:
-    """Return ``(id, *LINE)`` rows by order."""
-    lines: dict[int, list[Row]] = {}
-    for row in fetch_rows(OrderLine, ("order_id", "id", *LINE), where="order_id", among=order_ids):
-        lines.setdefault(row[0], []).append(row[1:])
-    return lines
-
-
-def _lines(rows: list[Row]) -> list[Row]:
-    """Return ``LINE`` tuples; occurrences count equal products in file order."""
-    if len(rows) == 1 or len({row[10] for row in rows}) == len(rows):
-        return [(row[10], 1, row[11], row[12], row[13] or 0, row[14], row[15]) for row in rows]
-    seen: dict[int, int] = {}
-    lines = []
-    for row in rows:
-        occurrence = seen[row[10]] = seen.get(row[10], 0) + 1
-        lines.append((row[10], occurrence, row[11], row[12], row[13] or 0, row[14], row[15]))
-    return lines
-
-
-def _times(quantity: int, price: int, discount: int = 0) -> int:
-    """Quantity × price − discount in 1/10,000 units, half to even, as ``services.line_amount``."""
-    exact = quantity * price - discount * UNITS_PER_ONE
-    return (exact + 4_999 + (exact // UNITS_PER_ONE & 1)) // UNITS_PER_ONE
-
-
-def _line_amounts(checked: Checked) -> list[int]:
-    columns = checked.columns
-    quantities, prices = columns["quantity"], columns["unit_price"]
-    exact = map(int.__mul__, quantities, prices)
-    if "discount" in columns:
-        discounts = [(amount or 0) * UNITS_PER_ONE for amount in columns["discount"]]
-        exact = map(int.__sub__, exact, discounts)
-    amounts = [(value + 4_999 + (value // UNITS_PER_ONE & 1)) // UNITS_PER_ONE for value in exact]
-    if max(amounts) > MOST or min(amounts) < -MOST:
-        for place, amount in enumerate(amounts):
-            if abs(amount) > MOST:
-                checked.spoil("quantity", place, _("The line's amount is too large."))
-    return amounts
-
-
-def _careful_amounts(checked: Checked) -> None:
-    """The same for chunks in which something is bad or some rows are amounts."""
-    columns = checked.columns
-    nothing = [None] * len(checked.lines)
-    given = columns.get("amount", nothing)
-    discounts = columns.get("discount", nothing)
-    amounts = list(given)
-    for place, sku in enumerate(columns["product_id"]):
-        if sku is None or isinstance(sku, Bad) or isinstance(amounts[place], Bad):
-            continue
-        quantity, price = columns["quantity"][place], columns["unit_price"][place]
-        discount = discounts[place] or 0
-        if all(isinstance(value, int) for value in (quantity, price, discount)):
-            amounts[place] = _times(quantity, price, discount)
-            if abs(amounts[place]) > MOST:
-                checked.spoil("quantity", place, _("The line's amount is too large."))
-    columns["amount"] = amounts
-
-
-def _check_each(checked: Checked) -> None:
-    """Where rows may be lines or amounts: each must be exactly one of them."""
-    columns = checked.columns
-    nothing = [None] * len(checked.lines)
-    amounts = columns.get("amount", nothing)
-    for place, sku in enumerate(columns.get("sku", nothing)):
-        if sku is None:
-            if amounts[place] is None:
-                name = "amount" if "amount" in columns else "sku"
-                checked.spoil(name, place, _("Fill this in."))
-            continue
-        if amounts[place] is not None:
-            checked.spoil("amount", place, _("Give a product or an amount, not both."))
-        for name in OF_LINES[1:]:
-            if name not in columns:
-                columns[name] = list(nothing)
-            if columns[name][place] is None:
-                checked.spoil(name, place, _("Fill this in."))
-
-
-def _check_times(checked: Checked) -> None:
-    ordered, delivered = checked.columns["ordered_at"], checked.columns["delivered_at"]
-    for place, moment in enumerate(delivered):
-        if isinstance(moment, str) and isinstance(ordered[place], str) and moment < ordered[place]:
-            checked.spoil("delivered_at", place, _("Delivery can't be before the order."))
-
-
-def _write(writes: Writes) -> None:
-    insert_rows(
-        Order,
-        ("id", "ref", "external_id", "entry", "recorded_at", "revised_at", *STATE),
-        writes.orders,
-    )
-    if writes.gone_lines:
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                "DELETE FROM crm_orderline WHERE id = %s",
-                [(row_id,) for row_id in writes.gone_lines],
-            )
-    update_rows(OrderLine, LINE[2:], writes.changed_lines)
-    insert_rows(OrderLine, ("order_id", "recorded_at", *LINE), writes.lines)
-    insert_rows(
-        OrderVersion,
-        ("order_id", "recorded_from", "recorded_until", "actor", *STATE),
-        writes.versions,
-    )
-    update_rows(Order, (*STATE, "revised_at"), writes.states)
