@@ -172,5 +172,6 @@ def _refuse_location(code: str) -> None:
 
 
 def _refuse_product(sku: str, *, own_id: int | None = None) -> None:
-    if Product.objects.filter(sku=sku).exclude(pk=own_id).exists():
+    others = Product.objects.exclude(pk=own_id) if own_id else Product.objects.all()
+    if others.filter(sku=sku).exists():
         raise CodeTaken(fields={"sku": [str(CodeTaken.message)]})

@@ -56,7 +56,8 @@ class Question(models.Model):
 
     def text(self, language: str) -> str:
         """Return the wording in a language, else in English."""
-        return self.wording.get(language) or self.wording["en"]
+        wording: dict[str, str] = self.wording
+        return wording.get(language) or wording["en"]
 
 
 class Invitation(models.Model):
