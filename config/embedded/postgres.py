@@ -280,12 +280,14 @@ def throw_away_server() -> Iterator[str]:
 
 def main(command: list[str]) -> int:
     """Run ``command`` with ``DATABASE_URL`` naming a PostgreSQL; return its exit code."""
-    if os.environ.get("DATABASE_URL", "").startswith(("postgres://", "postgresql://")):
-        return subprocess.run(command, check=False).returncode
+    environment = dict(os.environ)
+    # Importing this package named the settings; the command has its own idea of them.
+    environment.pop("DJANGO_SETTINGS_MODULE", None)
+    if environment.get("DATABASE_URL", "").startswith(("postgres://", "postgresql://")):
+        return subprocess.run(command, check=False, env=environment).returncode
     with throw_away_server() as url:
-        return subprocess.run(
-            command, check=False, env=os.environ | {"DATABASE_URL": url}
-        ).returncode
+        environment["DATABASE_URL"] = url
+        return subprocess.run(command, check=False, env=environment).returncode
 
 
 if __name__ == "__main__":
