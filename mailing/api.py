@@ -41,7 +41,7 @@ class MessageOutput(serializers.ModelSerializer[Message]):
         )
 
 
-class MessageFilter(filters.FilterSet):
+class MessageFilter(filters.FilterSet):  # type: ignore[misc]
     """Filters of the list."""
 
     state = filters.ChoiceFilter(choices=Message.State.choices)
