@@ -9,6 +9,7 @@ RUN := .venv/bin/python
 # An installed uv that really runs; else one of our own in .uv/.
 UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .uv/bin/uv)
 JOBS ?= 2
+PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 SYNC ?= --extra demo
 # In CI a skipped browser or PostgreSQL test is a failure.
 ifeq ($(CI),true)
@@ -42,9 +43,9 @@ demo: install ## Bring the product up with real purchases; Ctrl-C stops it
 
 .PHONY: test
 test: install ## Run the tests on SQLite, then on PostgreSQL
-	env -u DATABASE_URL $(REQUIRE_BROWSER) $(RUN) -m pytest -n $(JOBS) --dist loadfile
+	env -u DATABASE_URL $(REQUIRE_BROWSER) $(RUN) -m pytest $(PARALLEL)
 	$(REQUIRE_POSTGRES) $(RUN) -m config.embedded.postgres \
-		$(RUN) -m pytest -n $(JOBS) --dist loadfile -m "not browser or postgres"
+		$(RUN) -m pytest $(PARALLEL) -m "not browser or postgres"
 
 .PHONY: check
 check: install ## Check style, types, layers, migrations, deployment, translations, docs and secrets

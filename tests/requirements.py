@@ -13,6 +13,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from django.test import TransactionTestCase
 
 if "MUTANT_UNDER_TEST" in os.environ:
     # mutmut runs the tests many times in one process, and wants the same answer each time.
@@ -44,8 +45,12 @@ def session_is_on_postgres() -> bool:
     return os.environ.get("DATABASE_URL", "").startswith(("postgres://", "postgresql://"))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what this machine or this session can't run."""
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what this machine or session can't run; on PostgreSQL, leave out what asks no database.
+
+    The slow ones come first, so that no worker ends long after the others.
+    """
     no_browser = pytest.mark.skip(reason="there is no Chromium on this machine")
     no_postgres = pytest.mark.skip(reason="this session runs on SQLite")
     has_browser = find_chromium() is not None
@@ -54,6 +59,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(no_postgres)
         elif "browser" in item.keywords and not has_browser:
             item.add_marker(no_browser)
+    items.sort(key=lambda item: not {"slow", "browser"} & set(item.keywords))
+    if session_is_on_postgres():
+        others = [item for item in items if not _asks_a_database(item)]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if _asks_a_database(item)]
+
+
+def _asks_a_database(item: pytest.Item) -> bool:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    test_class = getattr(item, "cls", None)
+    return bool(
+        {"django_db", "postgres"} & set(item.keywords)
+        or {"db", "transactional_db", "running"} & fixtures
+        or (test_class is not None and issubclass(test_class, TransactionTestCase))
+    )
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.requirements import session_is_on_postgres
-from tests.running import ROOT, RunningKeepwell, new_installation, remove, running, wait_for
+from tests.running import ROOT, RunningKeepwell, running, wait_for
 
 __all__ = ["running"]
 pytestmark = pytest.mark.slow
@@ -74,21 +73,22 @@ def test_a_killed_part_comes_back(running: RunningKeepwell, name: str) -> None:
     running.wait_until_ready()
 
 
+def family(installation: RunningKeepwell) -> set[int]:
+    """The parts and their own children."""
+    parts = set(installation.pids.values())
+    return parts | {
+        int(pid)
+        for part in parts
+        for task in Path(f"/proc/{part}/task").iterdir()
+        for pid in (task / "children").read_text().split()
+    }
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_nothing_is_left_behind_however_it_ends(number: int) -> None:
-    installation = new_installation(on_postgres=session_is_on_postgres())
-    try:
-        installation.start(is_ready=False)
-        wait_for(lambda: "Keepwell is ready" in installation.log, "started")
-        family = set(installation.pids.values())
-        family |= {
-            int(pid)
-            for parent in family
-            for task in Path(f"/proc/{parent}/task").iterdir()
-            for pid in (task / "children").read_text().split()
-        }
-        code = installation.stop(number)
-        assert code == (0 if number != signal.SIGKILL else -9)
-        wait_for(lambda: not [pid for pid in family if is_alive(pid)], "all gone", 10)
-    finally:
-        remove(installation)
+def test_nothing_is_left_behind_however_it_ends(running: RunningKeepwell, number: int) -> None:
+    if not running.pids:
+        running.start()
+    members = family(running)
+    assert len(members) > len(running.pids)
+    assert running.stop(number) == (0 if number != signal.SIGKILL else -9)
+    wait_for(lambda: not [pid for pid in members if is_alive(pid)], "all gone", 10)

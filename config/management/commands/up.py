@@ -26,7 +26,7 @@ from config.embedded.ports import reachable_name, wait_until_free
 from config.embedded.processes import Processes
 
 NAME_WIDTH = 9
-PATIENCE_SECONDS = 8  # for the parts of an earlier start to end
+PATIENCE_SECONDS = 5  # for the parts of an earlier start to end
 
 
 class Command(BaseCommand):
