@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 
 from django.utils import formats
+from django.utils.timesince import timesince
 from django.utils.translation import get_language, ngettext
 
 from common.time import now, organisation_timezone
@@ -87,6 +88,11 @@ def format_local(moment: datetime | date | None, *, time: bool = True) -> str:
     if time and isinstance(moment, datetime):
         return f"{text}, {formats.time_format(moment.timetz(), 'TIME_FORMAT')}"
     return text
+
+
+def format_since(moment: datetime | None) -> str:
+    """Return how long ago an instant was, in its largest unit: ``3 weeks``; a dash without one."""
+    return timesince(moment, now(), depth=1) if moment else NO_DATA
 
 
 def format_full(moment: datetime | date) -> str:

@@ -26,12 +26,14 @@ class Panel:
     """A piece of a page that another app contributes.
 
     load: ``(customer_id, request) -> context or None``; None hides the panel. At most 3 queries.
+    glance: a template for the head of the page, with the same context; none by default.
     """
 
     name: str
     template: str
     load: Callable[[int, HttpRequest], dict[str, Any] | None]
     order: int
+    glance: str = ""
 
 
 @dataclass(frozen=True, slots=True)

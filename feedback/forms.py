@@ -8,8 +8,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from common.forms import EmailField, LineField, TextField
-from crm.models import Location, Product
-from crm.selectors import get_customer
+from crm.forms.fields import CustomerField, location_field
+from crm.models import Product
 from feedback.models import Complaint
 from feedback.services.complaints import MAX_DESCRIPTION
 from feedback.services.surveys import MAX_COMMENT
@@ -34,11 +34,7 @@ class SurveyForm(forms.Form):
 class ComplaintForm(forms.Form):
     """A complaint logged by staff."""
 
-    customer = LineField(
-        label=_("Customer"),
-        required=False,
-        help_text=_("Reference or external id; may stay empty."),
-    )
+    customer = CustomerField()
     text = TextField(
         label=_("What happened?"),
         max_length=MAX_DESCRIPTION,
@@ -49,21 +45,7 @@ class ComplaintForm(forms.Form):
         label=_("Severity"), choices=Complaint.Severity, initial=Complaint.Severity.NORMAL
     )
     product = LineField(label=_("Product (SKU)"), required=False, max_length=64)
-    location = forms.ModelChoiceField(
-        label=_("Shop"), queryset=Location.objects.order_by("name"), required=False
-    )
-
-    def clean_customer(self) -> Any:
-        """Return the customer meant, or None."""
-        from common.errors import NotFound
-
-        ref = self.cleaned_data["customer"]
-        if not ref:
-            return None
-        try:
-            return get_customer(ref)
-        except NotFound as error:
-            raise forms.ValidationError(_("Nobody has this reference or external id.")) from error
+    location = location_field()
 
     def clean_product(self) -> Product | None:
         """Return the product meant, or None."""

@@ -21,7 +21,13 @@ def register() -> None:
         registry.MenuEntry(_("Surveys"), "feedback:survey_list", "message-star", STAFF_ROLES, 41),
     ]
     registry.customer_panels.append(
-        registry.Panel("feedback", "feedback/parts/customer_panel.html", _customer_panel, 30)
+        registry.Panel(
+            "feedback",
+            "feedback/parts/customer_panel.html",
+            _customer_panel,
+            30,
+            glance="feedback/parts/customer_glance.html",
+        )
     )
     registry.portal_panels.append(
         registry.Panel("feedback", "feedback/parts/portal_panel.html", _portal_panel, 90)
@@ -38,8 +44,10 @@ def register() -> None:
 def _customer_panel(customer_id: int, request: HttpRequest) -> dict[str, Any]:
     from feedback import selectors
 
+    complaints = selectors.open_complaints_of(customer_id)
     return {
-        "complaints": selectors.open_complaints_of(customer_id),
+        "complaints": complaints,
+        "waiting": [one for one in complaints if one.state == "received"],
         "responses": selectors.latest_responses_of(customer_id),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from common.forms import DecimalField, InstantField, LineField
 from loyalty.models import RuleVersion
@@ -17,7 +18,7 @@ from loyalty.services.programme import (
 class ProgrammeForm(forms.Form):
     """Opens the programme with one earning rule."""
 
-    name = LineField(label=_("Name"), max_length=255)
+    name = LineField(label=pgettext_lazy("of a thing", "Name"), max_length=255)
     starts_at = InstantField(
         label=_("Starts"), help_text=_("Purchases made before this time earn nothing.")
     )

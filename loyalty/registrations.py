@@ -26,7 +26,13 @@ def register() -> None:
         registry.MenuEntry(_("Points"), "loyalty:programme", "coins", frozenset(STAFF_ROLES), 30)
     )
     registry.customer_panels.append(
-        registry.Panel("points", "loyalty/panels/customer.html", _customer_panel, 20)
+        registry.Panel(
+            "points",
+            "loyalty/panels/customer.html",
+            _customer_panel,
+            20,
+            glance="loyalty/panels/glance.html",
+        )
     )
     registry.portal_panels.append(
         registry.Panel("points", "loyalty/panels/portal.html", _portal_panel, 10)

@@ -10,6 +10,7 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from common.forms import DecimalField, LineField
 from common.validators import parse_currency, parse_timezone
@@ -21,7 +22,7 @@ class ProductForm(forms.Form):
     """A product."""
 
     sku = LineField(label=_("SKU"), max_length=64)
-    name = LineField(label=_("Name"), max_length=255, required=False)
+    name = LineField(label=pgettext_lazy("of a thing", "Name"), max_length=255, required=False)
     category = LineField(label=_("Category"), max_length=120, required=False)
     kind = forms.ChoiceField(
         label=_("Kind"),
@@ -90,7 +91,7 @@ class LocationForm(forms.Form):
     """A shop; its code is fixed once it is known."""
 
     code = LineField(label=_("Code"), max_length=64)
-    name = LineField(label=_("Name"), max_length=255)
+    name = LineField(label=pgettext_lazy("of a thing", "Name"), max_length=255)
     timezone = LineField(
         label=_("Timezone"),
         max_length=64,

@@ -14,10 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 from common.forms import DecimalField, InstantField, LineField
 from common.time import now
-from crm.forms.fields import location_field
-from crm.models import Customer, Order
+from crm.forms.fields import CustomerField, location_field
+from crm.models import Order
 from crm.selectors.catalogue import products_by_sku
-from crm.selectors.search import find_customers
 from crm.services import NewLine
 
 LINES = 5
@@ -26,12 +25,7 @@ LINES = 5
 class PurchaseForm(forms.Form):
     """Who bought, when and where; what they bought stands in lines beside it, or as an amount."""
 
-    customer = LineField(
-        label=_("Customer"),
-        max_length=254,
-        required=False,
-        help_text=_("Number, email or phone; empty for somebody unknown."),
-    )
+    customer = CustomerField()
     ordered_at = InstantField(label=_("When"))
     location = location_field()
     external_id = LineField(label=_("Receipt number"), max_length=64, required=False)
@@ -60,18 +54,6 @@ class PurchaseForm(forms.Form):
         self.amount_helper = FormHelper()
         self.amount_helper.form_tag = False
         self.amount_helper.layout = Layout(Row(Column("amount", css_class="col-md-6")))
-
-    def clean_customer(self) -> Customer | None:
-        """Return the one customer meant; refuse nobody and several."""
-        text = self.cleaned_data["customer"]
-        if not text:
-            return None
-        found = find_customers(text)
-        if not found:
-            raise ValidationError(_("Nobody has this number, email or phone."))
-        if len(found) > 1:
-            raise ValidationError(_("Several customers have it; give the customer's number."))
-        return found[0]
 
     def clean_ordered_at(self) -> Any:
         """Refuse the future."""

@@ -40,6 +40,11 @@ class Rhythm:
     days_since: int
 
     @property
+    def usual_whole_days(self) -> int:
+        """The usual gap in whole days, half a day up."""
+        return int(self.usual_days + 0.5)
+
+    @property
     def is_late(self) -> bool:
         """Whether the last purchase is longer ago than usual."""
         return self.days_since > self.usual_days * LATE

@@ -111,7 +111,7 @@ def customer_detail(request: HttpRequest, ref: str) -> HttpResponse:
     customer = get_customer(ref)
     figures, rhythm = history_of(customer.pk, now=now())
     panels = [
-        {"template": panel.template, "context": context}
+        {"template": panel.template, "glance": panel.glance, "context": context}
         for panel in sorted(customer_panels, key=lambda one: one.order)
         if (context := panel.load(customer.pk, request)) is not None
     ]

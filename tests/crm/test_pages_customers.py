@@ -1,5 +1,7 @@
 """The customers' list, one customer's page, and the forms around it."""
 
+from datetime import timedelta
+
 import pytest
 
 from common.models import Event
@@ -236,6 +238,16 @@ def test_consent_nobody_knows_changes_nothing(client_for, stan, sent):
     customer = make_customer()
     assert client_for(stan).post(f"/customers/{customer.ref}/consent/", sent).status_code == 302
     assert not ConsentEvent.objects.exists()
+
+
+def test_the_head_of_the_page_shows_consent_and_rhythm(client_for, stan, clock):
+    customer = make_customer(consent=True)
+    for day in (1, 3, 5, 7):
+        make_order(customer=customer, ordered_at=clock() - timedelta(days=day))
+    shown = " ".join(page(client_for(stan), f"/customers/{customer.ref}/").split())
+    head = shown[: shown.index('id="customer-tab"')]
+    assert "1 day ago · usually every 2 days" in head
+    assert head.index("Offers and news") < head.index("card-title")
 
 
 def test_the_page_says_that_a_name_is_invented(client_for, stan):

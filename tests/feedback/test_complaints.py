@@ -150,6 +150,36 @@ def test_an_unknown_customer_or_product_is_said_on_the_field(
     assert Complaint.objects.count() == 0
 
 
+def test_a_complaint_is_logged_for_whoever_is_named_by_email(
+    client_for: ClientFor, stan: User
+) -> None:
+    customer = make_customer(email="kim@example.org")
+    form = {"customer": "Kim@example.org", "text": "Cold", "severity": "normal"}
+    assert client_for(stan).post("/complaints/new/", form).status_code == 302
+    assert Complaint.objects.get().customer == customer
+
+
+def test_the_front_page_leads_to_whoever_waits_longest(client_for: ClientFor, stan: User) -> None:
+    first = make_complaint()
+    make_complaint(happened_at=NOON + timedelta(hours=1))
+    page = client_for(stan).get("/").content.decode()
+    button = page[page.index("btn-primary") : page.index("Take next")]
+    assert f'href="/complaints/{first.ref}/"' in button
+
+
+def test_the_head_of_a_customers_page_names_the_complaint_that_waits(
+    client_for: ClientFor, stan: User
+) -> None:
+    customer = make_customer()
+    complaint = make_complaint(customer_id=customer.pk)
+    browser = client_for(stan)
+    assert "Open complaint" in browser.get(f"/customers/{customer.ref}/").content.decode()
+    services.resolve_complaint(
+        complaint_id=complaint.pk, resolution="Sent a lid", happened_at=NOON, actor="user:2"
+    )
+    assert "Open complaint" not in browser.get(f"/customers/{customer.ref}/").content.decode()
+
+
 def test_analysts_see_no_words(client_for: ClientFor, ana: User) -> None:
     complaint = make_complaint(text="SECRETWORDS")
     client = client_for(ana)
@@ -208,3 +238,33 @@ def test_pages_cost_a_constant_number_of_queries(
     for path in ("/complaints/", "/surveys/", f"/complaints/{Complaint.objects.first().ref}/"):
         with django_assert_max_num_queries(12):
             assert client.get(path).status_code == 200
+
+
+def test_the_limit_of_the_public_form_lasts_for_the_hour(
+    client: Client, clock: Clock, settings: SettingsWrapper
+) -> None:
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": "common_cache",
+        }
+    }
+    for _number in range(6):
+        client.post("/c/", {"text": "Too late"})
+    CacheRow.objects.filter(expires__lt=now() + timedelta(minutes=30)).delete()
+
+    assert client.post("/c/", {"text": "Too late"}).status_code == 422
+    clock.forward(hours=1)
+    assert client.post("/c/", {"text": "Too late"}).status_code == 302
+
+
+def test_behind_a_proxy_the_public_form_counts_each_sender_apart(
+    client: Client, settings: SettingsWrapper
+) -> None:
+    settings.TRUSTED_PROXIES = 1
+    for number in range(6):
+        page = client.post(
+            "/c/", {"text": "Too late"}, headers={"X-Forwarded-For": f"192.0.2.{number}"}
+        )
+        assert page.status_code == 302
+    assert Complaint.objects.count() == 6

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -83,6 +83,13 @@ def test_it_leaves_out_the_year_that_runs(clock: Any) -> None:
     assert display.format_local(clock.moment) == "2 Mar, 12:00"
     assert display.format_local(date(2026, 1, 5)) == "5 Jan"
     assert display.format_local(date(2025, 12, 31)) == "31 Dec 2025"
+
+
+def test_it_says_how_long_ago_in_the_largest_unit(clock: Any) -> None:
+    assert display.format_since(clock() - timedelta(days=20, hours=3)) == "2\u00a0weeks"
+    with override("ru"):
+        assert display.format_since(clock() - timedelta(days=20)) == "2\u00a0недели"
+    assert display.format_since(None) == "–"
 
 
 def test_machines_get_the_instant_in_utc() -> None:

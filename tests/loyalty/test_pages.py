@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -118,7 +119,8 @@ def test_the_customer_page_of_a_non_member_says_how_to_join(programme, stan, cli
 
 def test_customers_see_their_points(member, kim, client_for) -> None:
     page = client_for(kim).get("/me/").content.decode()
-    assert "100 points" in page
+    number, word = r'balance-number tabular">100</span>', r'<span class="balance-word">\s*points'
+    assert re.search(rf"{number}\s*{word}", page)
     assert Membership.objects.get().card_number in page
     history = client_for(kim).get("/me/points/")
     assert [one.points for one in history.context["transactions"]] == [30, 100]

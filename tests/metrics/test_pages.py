@@ -270,6 +270,12 @@ def test_the_home_page_shows_a_manager_four_figures(browser: Client, world: dict
         assert f'href="/metrics/{key}/' in content
 
 
+def test_the_home_page_shows_an_analyst_the_figures(
+    client_for: Callable[[User], Client], ana: User, world: dict[str, Any]
+) -> None:
+    assert 'href="/metrics/retention_rate/' in client_for(ana).get("/").content.decode()
+
+
 def test_staff_see_no_figures(client_for: Callable[[User], Client], stan: User) -> None:
     assert client_for(stan).get("/metrics/").status_code == 403
 
