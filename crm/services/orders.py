@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Conflict, InvalidInput
-from common.money import QUANTUM
+from common.money import LARGEST, QUANTUM
 from common.services import record_event
 from common.time import now
 from common.validators import clean_line, parse_currency
@@ -99,7 +99,8 @@ def record_order(
 
     :raises OrderIdTaken: the external id is known; nothing is written.
     :raises EmptyOrder: neither lines nor an amount; nothing is written.
-    :raises InvalidInput: a negative quantity or price, delivered before ordered.
+    :raises InvalidInput: a negative quantity or price, too large an amount, delivered before
+        ordered; nothing is written.
     """
     if not lines and amount is None:
         raise EmptyOrder
@@ -116,6 +117,9 @@ def record_order(
     amounts = [line_amount(line.quantity, line.unit_price, line.discount) for line in lines]
     if lines and cost is None and all(line.unit_cost is not None for line in lines):
         cost = sum((line_amount(line.quantity, line.unit_cost or ZERO) for line in lines), ZERO)
+    if lines or amount is None:
+        amount = sum(amounts, ZERO)
+    _refuse_too_large(lines=[*amounts, amount], cost=[cost or ZERO])
     recorded_at = now()
     with refusing_doubles(lambda: _refuse_taken(external_id)):
         order = Order.objects.create(
@@ -127,7 +131,7 @@ def record_order(
             status=status,
             ordered_at=ordered_at,
             delivered_at=delivered_at if status == Order.Status.DELIVERED else None,
-            amount=sum(amounts, ZERO) if lines or amount is None else amount,
+            amount=amount,
             cost=cost,
             currency=parse_currency(currency or settings.KEEPWELL_CURRENCY),
             recorded_at=recorded_at,
@@ -214,6 +218,12 @@ def change_order(*, order_id: int, happened_at: datetime, actor: str, **changes:
 def _refuse_taken(external_id: str | None) -> None:
     if external_id and Order.objects.filter(external_id=external_id).exists():
         raise OrderIdTaken(fields={"external_id": [str(OrderIdTaken.message)]})
+
+
+def _refuse_too_large(**amounts: list[Decimal]) -> None:
+    for name, values in amounts.items():
+        if any(abs(value) > LARGEST for value in values):
+            raise InvalidInput(fields={name: [str(_("The order's amount is too large."))]})
 
 
 def _refuse_bad_times(ordered_at: datetime, delivered_at: datetime | None) -> None:

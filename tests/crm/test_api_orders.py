@@ -219,3 +219,21 @@ def test_a_page_costs_the_same_for_many_orders(api_client, django_assert_max_num
     api = api_client()
     with django_assert_max_num_queries(4):
         assert len(api.get(URL).json()["results"]) == 6
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [{"quantity": "99999999999", "unit_price": "99999999999"}],
+        [{"quantity": "1", "unit_price": "99999999999"}] * 2,
+        [{"quantity": "99999999999", "unit_price": "0", "unit_cost": "99999999999"}],
+    ],
+    ids=["one line", "their sum", "the cost"],
+)
+def test_it_refuses_amounts_larger_than_it_can_add_up(api_client, lines):
+    make_product(sku="tea")
+    sent = {"lines": [{"sku": "tea"} | line for line in lines]}
+    answer = api_client("staff").post(URL, sent, format="json")
+    assert answer.status_code == 400
+    assert fields_named(answer) <= {"lines", "cost"}
+    assert not Order.objects.exists()
