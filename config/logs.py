@@ -66,10 +66,13 @@ PHONE = re.compile(
     r"(?![\w\-:])"
 )
 QUERY = re.compile(r"\?\S*")
-SECRET_PATHS = re.compile(r"/(s|u)/[^/\s]+")
+# Links to surveys, to unsubscribing and to a new password open a door for whoever has them.
+SECRET_PATHS = re.compile(r"/(s|u|accounts/password/reset/key)/[^/\s]+")
 
 
 def _clean_text(text: str) -> str:
+    # Libraries put the path of a refused request into their sentence.
+    text = SECRET_PATHS.sub(rf"/\1/{MASK}", text)
     return PHONE.sub(MASK, EMAIL.sub(MASK, text))
 
 
@@ -90,8 +93,7 @@ def _clean_field(key: str, value: Any) -> Any:
     if lowered in PERSONAL_KEYS and value not in (None, ""):
         return MASK
     if lowered in {"request", "path", "url"} and isinstance(value, str):
-        # Queries hold what people searched for; links to surveys and unsubscribing are secrets.
-        value = SECRET_PATHS.sub(rf"/\1/{MASK}", QUERY.sub("", value))
+        value = QUERY.sub("", value)  # it may hold what people searched for
     return value if lowered in HARMLESS_KEYS - {"event"} else _clean(value)
 
 
