@@ -98,7 +98,7 @@ def _settled(settle: Callable[[list[int]], int], ids: list[int]) -> int:
     """Settle a batch; if a row of it can't be written, each alone, so that it stops no other."""
     try:
         return settle(ids)
-    except (DataError, IntegrityError, DomainError) as error:
+    except (DataError, IntegrityError, OverflowError, DomainError) as error:  # the third: SQLite's
         if len(ids) == 1:
             log.exception("row_not_settled", row=ids[0], error=type(error).__name__)
             return 0

@@ -22,6 +22,7 @@ from loyalty.services import (
     award_points,
     change_rule,
     ensure_programme,
+    open_programme,
 )
 from tests.cast import ACTOR, NOON, make_customer, make_order
 
@@ -231,3 +232,21 @@ def test_ensure_programme_opens_one_and_then_returns_it(clock, db) -> None:
     again = ensure_programme(starts_at=clock.forward(days=1), happened_at=clock(), name="Other")
     assert again == first
     assert first.rules.get().versions.get().points == 2
+
+
+def test_points_too_many_to_be_stored_stop_nobody_elses(clock) -> None:
+    open_programme(
+        name="Points",
+        starts_at=NOON,
+        happened_at=NOON,
+        actor=ACTOR,
+        points=10_000,
+        per_amount=Decimal("0.01"),
+    )
+    rich, other = make_customer(), make_customer()
+    for _number in range(100):
+        make_order(customer=rich, amount="99999999999", ordered_at=clock())
+    make_order(customer=other, amount=1, ordered_at=clock())
+    accrue_due(clock())
+    assert balance_of(other.pk, clock()).pending == 1_000_000
+    assert verify_ledger().drifts == []
