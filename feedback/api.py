@@ -19,6 +19,7 @@ from common.fields import EmailField, InstantField, LineField, TextField
 from common.idempotency import IdempotentMixin
 from common.requests import actor_of
 from common.time import now
+from crm.api.inputs import InstantFilter, LineFilter
 from crm.models import Location, Order, Product
 from crm.selectors import get_customer
 from feedback import selectors, services
@@ -144,9 +145,9 @@ class ComplaintFilter(filters.FilterSet):  # type: ignore[misc]
     """Filters of the list."""
 
     state = filters.ChoiceFilter(choices=Complaint.State.choices)
-    customer = filters.CharFilter(field_name="customer__ref")
-    external_id = filters.CharFilter()
-    opened_since = filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="gte")
+    customer = LineFilter(field_name="customer__ref", label="ref")
+    external_id = LineFilter()
+    opened_since = InstantFilter(field_name="opened_at", lookup_expr="gte")
 
     class Meta:
         model = Complaint

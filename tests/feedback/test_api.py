@@ -94,3 +94,12 @@ def test_a_score_off_the_scale_is_refused(api_client: Program, score: object) ->
     assert answer.status_code == 400
     assert answer.json()["errors"].keys() == {"score"}
     assert Response.objects.count() == 0
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_moment_outside_of_all_calendars_is_refused_as_a_filter(
+    api_client: Program, moment: str
+) -> None:
+    answer = api_client("staff").get("/api/v1/complaints/", {"opened_since": moment})
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == ["opened_since"]
