@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import django_filters
@@ -88,7 +89,7 @@ class CustomerOutput(serializers.Serializer[Customer]):
     language = serializers.CharField()
     country = serializers.CharField()
     city = serializers.CharField()
-    birth_date = serializers.DateField(allow_null=True)
+    birth_date = serializers.SerializerMethodField()
     industry = serializers.CharField()
     source = serializers.CharField()  # type: ignore[assignment]
     acquired_at = InstantField(allow_null=True)
@@ -107,6 +108,10 @@ class CustomerOutput(serializers.Serializer[Customer]):
     def get_phone(self, customer: Customer) -> str:
         """The primary number."""
         return self._contact(customer).phone
+
+    def get_birth_date(self, customer: Customer) -> date | None:
+        """The day; null for analysts, as on the pages."""
+        return customer.birth_date if sees_contacts(self.context["request"].user) else None
 
     def get_tags(self, customer: Customer) -> list[str]:
         """Labels, sorted."""

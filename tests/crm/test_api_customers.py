@@ -1,6 +1,7 @@
 """``/api/v1/customers/``: what a program may ask, send and be refused."""
 
 import json
+from datetime import date
 
 import pytest
 
@@ -140,6 +141,13 @@ def test_analysts_see_addresses_and_numbers_masked(api_client):
         api.get(URL).json()["results"][0],
     ):
         assert (told["email"], told["phone"]) == ("k•••@•••.com", "•••89")
+
+
+def test_analysts_see_no_birth_dates(api_client):
+    customer = make_customer(birth_date=date(1990, 2, 28))
+    url = f"{URL}{customer.ref}/"
+    assert api_client("analyst").get(url).json()["birth_date"] is None
+    assert api_client("staff").get(url).json()["birth_date"] == "1990-02-28"
 
 
 def test_analysts_may_not_probe_addresses(api_client):
