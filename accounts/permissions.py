@@ -52,7 +52,10 @@ def roles_required(
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
     """Lead to signing in, and from there back; a fragment takes its whole page there."""
-    page = urlsplit(request.headers.get("HX-Current-URL", "")).path
+    try:
+        page = urlsplit(request.headers.get("HX-Current-URL", "")).path
+    except ValueError:  # a header that no browser sends
+        page = ""
     answer = redirect_to_login(page or request.get_full_path())
     if request.headers.get("HX-Request") != "true":
         return answer

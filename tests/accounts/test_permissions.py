@@ -75,3 +75,9 @@ def test_signing_in_leads_back_only_within_the_site(stan: User) -> None:
 
     fields = {"login": stan.email, "password": PASSWORD, "next": "https://evil.example/"}
     assert Client().post("/accounts/login/", fields).headers["Location"] == "/"
+
+
+def test_a_header_that_is_no_address_still_leads_to_signing_in() -> None:
+    answer = page(asked("get", None, **{"HX-Current-URL": "http://[x"}))
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/accounts/login/")
