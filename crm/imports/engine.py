@@ -35,8 +35,8 @@ KINDS: dict[str, type[Kind]] = {
     kind.name: kind for kind in (Locations, Products, Customers, Orders)
 }
 # Table rows per transaction. On SQLite a page waits for it, so 250 ms are the most it may take.
-SMALLEST, USUAL, LARGEST = 2_000, 8_000, 24_000
-TRANSACTION_SECONDS = 0.1
+SMALLEST, USUAL, LARGEST = 4_000, 8_000, 24_000
+TRANSACTION_SECONDS = 0.15
 ATTEMPTS = 3  # of a portion, where somebody else wrote the same record at the same time
 SHOWN_REJECTS = 20
 Tell = Callable[[str], None]
