@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+FIRST_YEAR, LAST_YEAR = 1900, 2200  # no business has dates outside of them
 PeriodUnit = Literal["month", "quarter", "week", "year"]
 
 
@@ -85,23 +86,30 @@ class Period:
     def parse(cls, text: str) -> Period:
         """Return the period written ``YYYY``, ``YYYY-Qn``, ``YYYY-MM`` or ``YYYY-Wnn``.
 
-        :raises ValidationError: none of these.
+        :raises ValidationError: none of these, or a year outside 1900–2200.
         """
         try:
-            if match := re.fullmatch(r"(\d{4})", text, re.ASCII):
-                return cls.containing(date(int(match[1]), 1, 1), "year")
-            if match := re.fullmatch(r"(\d{4})-Q([1-4])", text, re.ASCII):
-                return cls.containing(date(int(match[1]), int(match[2]) * 3, 1), "quarter")
-            if match := re.fullmatch(r"(\d{4})-(\d{2})", text, re.ASCII):
-                return cls.containing(date(int(match[1]), int(match[2]), 1), "month")
-            if match := re.fullmatch(r"(\d{4})-W(\d{2})", text, re.ASCII):
-                monday = date.fromisocalendar(int(match[1]), int(match[2]), 1)
-                return cls.containing(monday, "week")
+            period = cls._read(text)
+            if period and period.first_day.year >= FIRST_YEAR and period.end_day.year <= LAST_YEAR:
+                return period
         except (ValueError, OverflowError):
             pass
         raise ValidationError(
             _("Enter a period such as 2026-05, 2026-Q2, 2026-W19 or 2026."), code="period"
         )
+
+    @classmethod
+    def _read(cls, text: str) -> Period | None:
+        if match := re.fullmatch(r"(\d{4})", text, re.ASCII):
+            return cls.containing(date(int(match[1]), 1, 1), "year")
+        if match := re.fullmatch(r"(\d{4})-Q([1-4])", text, re.ASCII):
+            return cls.containing(date(int(match[1]), int(match[2]) * 3, 1), "quarter")
+        if match := re.fullmatch(r"(\d{4})-(\d{2})", text, re.ASCII):
+            return cls.containing(date(int(match[1]), int(match[2]), 1), "month")
+        if match := re.fullmatch(r"(\d{4})-W(\d{2})", text, re.ASCII):
+            monday = date.fromisocalendar(int(match[1]), int(match[2]), 1)
+            return cls.containing(monday, "week")
+        return None
 
 
 def _months_from(first_day: date, unit: PeriodUnit) -> Period:

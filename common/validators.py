@@ -15,7 +15,8 @@ from decimal import Decimal, InvalidOperation
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-FIRST_YEAR, LAST_YEAR = 1900, 2200
+from common.time import FIRST_YEAR, LAST_YEAR
+
 MAX_LINE = 255
 MAX_TEXT = 20_000
 

@@ -91,6 +91,7 @@ def test_periods_are_read_and_written_back(text: str, first_day: date, end_day: 
     [
         *("", "26", "2026-13", "2026-00", "2026-Q0", "2026-Q5", "2025-W53", "2026-W00", "2026-W54"),
         *("2026-1", "２０２６", "2026-03-02", "2026-03\n", "0000", "NaN", "2026-q1"),
+        *("0001", "0001-01", "1899-12", "2200", "9999-12"),
     ],
 )
 def test_what_is_no_period_is_refused(text: str) -> None:
