@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from abc import abstractmethod
 from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -56,8 +58,11 @@ class KeepwellCommand(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Called by Django."""
         as_json = options.pop("json")
+        # Whatever else prints on the way (mail to the console, say) must not spoil the document.
+        elsewhere = redirect_stdout(sys.stderr) if as_json else nullcontext()
         try:
-            answer = self.answer(**options)
+            with elsewhere:
+                answer = self.answer(**options)
         except DomainError as error:
             self._refuse(as_json, error.code, str(error), REFUSED, error)
         except ValidationError as error:

@@ -55,7 +55,7 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
     if values is not None:
         env.ENVIRON = values
     debug, is_demo = _boolean(env, "DEBUG"), _boolean(env, "KEEPWELL_DEMO")
-    data_dir = Path(env.str("KEEPWELL_DATA_DIR", str(BASE_DIR / "data"))).expanduser().absolute()
+    data_dir = _data_dir(env)
     base_url = _base_url(env)
     return Environment(
         data_dir=data_dir,
@@ -109,6 +109,18 @@ def _boolean(env: environ.Env, name: str, default: str = "") -> bool:
     return values[text.strip().lower()]
 
 
+def _data_dir(env: environ.Env) -> Path:
+    """The folder of the installation, made if it isn't there."""
+    data_dir = Path(_text(env, "KEEPWELL_DATA_DIR", str(BASE_DIR / "data"))).expanduser().absolute()
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"KEEPWELL_DATA_DIR={str(data_dir)!r} cannot be made: {error.strerror}."
+        ) from error
+    return data_dir
+
+
 def _secret_key(env: environ.Env, data_dir: Path) -> str:
     """The given key, or one made once and kept in the data folder (readable by its owner only)."""
     if given := _text(env, "SECRET_KEY"):
@@ -117,7 +129,6 @@ def _secret_key(env: environ.Env, data_dir: Path) -> str:
         return given
     path = data_dir / "secret-key"
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:

@@ -46,6 +46,19 @@ def test_it_prints_exactly_one_json_document() -> None:
     assert out.isascii()
 
 
+def test_what_others_print_stays_out_of_the_document(capsys: pytest.CaptureFixture[str]) -> None:
+    class Chatty(KeepwellCommand):
+        def answer(self, **options: Any) -> Answer:
+            print("mail")
+            return Answer({"sent": 1})
+
+    call_command(Chatty(), "--json")
+
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) == {"sent": 1}
+    assert printed.err == "mail\n"
+
+
 def test_it_prints_lines_for_people() -> None:
     assert run(Answer({"n": 1}, lines=["One row.", "Done."])) == "One row.\nDone.\n"
 

@@ -36,6 +36,11 @@ def test_the_secret_key_is_made_once_and_kept_for_its_owner(tmp_path: Path) -> N
     assert read(tmp_path / "other").secret_key != first
 
 
+def test_the_data_folder_is_made_also_when_the_key_is_given(tmp_path: Path) -> None:
+    read(tmp_path / "new", SECRET_KEY="k" * 40)
+    assert (tmp_path / "new").is_dir()
+
+
 def test_mail_files_lie_where_the_address_says(tmp_path: Path) -> None:
     assert (
         read(tmp_path, EMAIL_URL="filemail:///var/mails").email["EMAIL_FILE_PATH"] == "/var/mails"
