@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -103,7 +104,7 @@ def main(names: list[str]) -> int:
         print(f"There is no check called {', '.join(sorted(unknown))}.")
         return 2
     with tempfile.TemporaryDirectory() as data_dir, ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(lambda item: run(*item, data_dir), chosen.items()))
+        results = list(pool.map(run, chosen, chosen.values(), repeat(data_dir)))
     return 0 if all(results) else 1
 
 
