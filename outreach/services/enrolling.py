@@ -11,16 +11,17 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import formats
 from django.utils.translation import override
 
 from common.models import Event
 from common.services import SYSTEM
 from common.time import local_date
-from crm.models import Customer, Order
+from crm.models import Customer, Order, OrderVersion
 from crm.selectors import consent_in_force, language_of, primary_emails
 from feedback.services import ensure_nps_survey, invite_customers, survey_url
 from mailing.models import Message
@@ -61,41 +62,29 @@ def _notice(rule: Rule, now: datetime, stop_at: float) -> int:
         known_since = oldest - ENTRY_SLACK
     else:
         known_since = rule.noticed_until - OVERLAP
-    has_one = Enrolment.objects.filter(order=OuterRef("pk"), rule_key=rule.key)
-    orders = (
-        Order.objects.filter(
-            ~Exists(has_one),
-            entry=Order.Entry.LIVE,
-            status=Order.Status.DELIVERED,
-            customer__isnull=False,
-            delivered_at__gte=oldest,
-            revised_at__gte=known_since,
-        )
-        .order_by("revised_at", "id")
-        .values_list("id", "customer_id", "delivered_at")[:NOTICE_BATCH]
-    )
     count = 0
-    while found := list(orders.all()):
-        Enrolment.objects.bulk_create(
-            (
-                Enrolment(
-                    rule=rule,
-                    rule_key=rule.key,
-                    order_id=order_id,
-                    customer_id=customer_id,
-                    due_at=delivered_at + rule.delay,
-                    recorded_at=now,
-                )
-                for order_id, customer_id, delivered_at in found
-                if customer_id and delivered_at
-            ),
-            ignore_conflicts=True,  # another worker noticed it at the same moment
-        )
-        count += len(found)
-        if time.monotonic() > stop_at:
-            return count  # not through yet: the next sweep starts from the same mark
-        if len(found) < NOTICE_BATCH:
-            break
+    for orders in _unnoticed(rule, oldest, known_since):
+        while found := list(orders.all()[:NOTICE_BATCH]):
+            Enrolment.objects.bulk_create(
+                (
+                    Enrolment(
+                        rule=rule,
+                        rule_key=rule.key,
+                        order_id=order_id,
+                        customer_id=customer_id,
+                        due_at=delivered_at + rule.delay,
+                        recorded_at=now,
+                    )
+                    for order_id, customer_id, delivered_at in found
+                    if customer_id and delivered_at
+                ),
+                ignore_conflicts=True,  # another worker noticed it at the same moment
+            )
+            count += len(found)
+            if time.monotonic() > stop_at:
+                return count  # not through yet: the next sweep starts from the same mark
+            if len(found) < NOTICE_BATCH:
+                break
     moved = rule.noticed_until is None or now - rule.noticed_until > OVERLAP / 4
     if is_full or moved:
         rule.noticed_until = now
@@ -104,6 +93,31 @@ def _notice(rule: Rule, now: datetime, stop_at: float) -> int:
             noticed_until=rule.noticed_until, full_pass_at=rule.full_pass_at
         )
     return count
+
+
+def _unnoticed(rule: Rule, oldest: datetime, known_since: datetime) -> list[QuerySet[Order, Any]]:
+    """Return deliveries without an enrolment that became known, or changed, since ``known_since``.
+
+    Those that changed are found through their superseded states: like the index of live orders,
+    these don't grow with an import of history, however big.
+    """
+    has_one = Enrolment.objects.filter(order=OuterRef("pk"), rule_key=rule.key)
+    orders = (
+        Order.objects.filter(
+            ~Exists(has_one),
+            entry=Order.Entry.LIVE,
+            status=Order.Status.DELIVERED,
+            customer__isnull=False,
+            delivered_at__gte=oldest,
+        )
+        .order_by("recorded_at", "id")
+        .values_list("id", "customer_id", "delivered_at")
+    )
+    changed = OrderVersion.objects.filter(recorded_until__gte=known_since).values("order_id")
+    return [
+        orders.filter(recorded_at__gte=known_since),
+        orders.filter(recorded_at__lt=known_since, pk__in=changed),
+    ]
 
 
 def _decide_due(rule: Rule, now: datetime, stop_at: float) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -143,6 +144,29 @@ def test_a_cancelled_purchase_is_not_asked_about(rule: Rule) -> None:
     enrol_due(NOON + 3 * DAY)
     assert states() == [("skipped", "order_changed")]
     assert not Message.objects.exists()
+
+
+def test_looking_for_new_deliveries_walks_the_live_orders_only(rule: Rule, clock: Any) -> None:
+    delivered(1)
+    enrol_due(NOON)
+    with CaptureQueriesContext(connection) as asked:
+        enrol_due(NOON + timedelta(minutes=1))
+    looks = [query["sql"] for query in asked if 'EXISTS(SELECT 1 AS "a"' in query["sql"]]
+    assert len(looks) == 2
+    assert not any('"revised_at"' in sql for sql in looks)  # its index holds all of history
+
+
+def test_an_order_delivered_long_after_it_was_recorded_is_followed_up(
+    rule: Rule, clock: Any
+) -> None:
+    order = delivered(1, status="placed")
+    clock.forward(hours=5)
+    enrol_due(clock())
+    assert states() == []
+    change_order(order_id=order.pk, status="delivered", happened_at=clock(), actor="system")
+    clock.forward(minutes=1)
+    enrol_due(clock())
+    assert states() == [("waiting", "")]
 
 
 def test_a_delivery_moved_later_waits_longer(rule: Rule) -> None:
