@@ -13,6 +13,7 @@ REASONS: dict[str, str | Promise] = {
     "complained": _("reported our mail as spam"),
     "manual": _("on the do-not-write list"),
     "erased": _("the customer's data were erased"),
+    "order_changed": _("the purchase was cancelled or changed"),
     "too_late": _("too late to be of use"),
     "quiet_hours": _("waits until the quiet hours end"),
     "frequency_cap": _("waits: the customer had enough mail lately"),

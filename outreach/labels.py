@@ -9,7 +9,6 @@ from mailing.labels import reason_label as mail_reason_label
 
 REASONS: dict[str, str | Promise] = {
     "cooldown": _("asked lately"),
-    "order_changed": _("the purchase was cancelled or changed"),
 }
 
 

@@ -1,6 +1,11 @@
 """Writes of the mailing app."""
 
-from mailing.services.decisions import NotUndecided, mark_message_sent, resend_message
+from mailing.services.decisions import (
+    NotUndecided,
+    mark_message_sent,
+    resend_message,
+    withdraw_messages,
+)
 from mailing.services.messages import Draft, TemplateMissing, queue_message, queue_messages
 from mailing.services.sending import send_due
 from mailing.services.suppressions import Unsubscription, suppress_address, unsubscribe
@@ -20,4 +25,5 @@ __all__ = [
     "send_due",
     "suppress_address",
     "unsubscribe",
+    "withdraw_messages",
 ]

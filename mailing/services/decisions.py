@@ -1,7 +1,8 @@
-"""What an operator decides where the sender may not: whether an unclear message arrived."""
+"""What is decided beside the sender: whether an unclear message arrived, what is not to be sent."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Conflict
-from common.services import record_event
+from common.services import SYSTEM, record_event
 from mailing.models import Message
 
 State = Message.State
@@ -63,6 +64,29 @@ def resend_message(*, message_id: int, happened_at: datetime, actor: str) -> Mes
         claim="",
         handed_over_at=None,
     )
+
+
+@transaction.atomic
+def withdraw_messages(
+    *, message_ids: Collection[int], reason: str, happened_at: datetime, actor: str = SYSTEM
+) -> int:
+    """Keep messages that still wait from being sent, and return how many those were.
+
+    reason: code, for ``mailing.labels``.
+    """
+    waiting = Message.objects.select_for_update().filter(pk__in=message_ids, state=State.PENDING)
+    found = list(waiting.order_by("pk"))
+    for message in found:
+        _decide(
+            message,
+            {State.PENDING},
+            "message.suppressed",
+            happened_at,
+            actor,
+            state=State.SUPPRESSED,
+            reason=reason,
+        )
+    return len(found)
 
 
 def _decide(

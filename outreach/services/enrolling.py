@@ -1,9 +1,10 @@
-"""The sweep that follows up deliveries, in two steps whose cost follows what is new.
+"""The sweep that follows up deliveries, in steps whose cost follows what is new.
 
 Notice: orders that became known or changed lately, and have no enrolment yet, get a waiting one.
 The window of recorded time overlaps generously, so that a late commit is seen; once a day all
 recent orders are looked at. Decide: waiting enrolments that are due are followed up or skipped,
-in small transactions that write invitation, message and decision together.
+in small transactions that write invitation, message and decision together. Withdraw: an email that
+still waits, say for the morning, is not sent once its order is cancelled.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from crm.models import Customer, Order, OrderVersion
 from crm.selectors import consent_in_force, language_of, primary_emails
 from feedback.services import ensure_nps_survey, invite_customers, survey_url
 from mailing.models import Message
-from mailing.services import Draft, queue_messages
+from mailing.services import Draft, queue_messages, withdraw_messages
 from outreach.models import Enrolment, Rule
 
 NOTICE_BATCH = 200
@@ -42,15 +43,31 @@ State = Enrolment.State
 def enrol_due(now: datetime) -> int:
     """Notice new deliveries, follow up those that are due, and return how many of both.
 
+    Emails not sent yet about an order that was cancelled meanwhile are withdrawn.
+
     Must not run inside a transaction. Stops after about :data:`SWEEP_SECONDS`; the next sweep
     goes on.
     """
     stop_at = time.monotonic() + SWEEP_SECONDS
     acted = 0
     for rule in Rule.objects.filter(is_active=True):
+        acted += _withdraw(rule, now)
         acted += _notice(rule, now, stop_at)
         acted += _decide_due(rule, now, stop_at)
     return acted
+
+
+def _withdraw(rule: Rule, now: datetime) -> int:
+    """Take back emails that still wait, such as for the morning, about orders cancelled since."""
+    since = (rule.noticed_until or now) - OVERLAP
+    changed = OrderVersion.objects.filter(recorded_until__gte=since).values("order_id")
+    asked = Enrolment.objects.filter(
+        order__in=changed, rule_key=rule.key, message__state=Message.State.PENDING
+    ).exclude(order__status=Order.Status.DELIVERED)
+    ids = list(asked.values_list("message_id", flat=True)[:DECIDE_BATCH])
+    if not ids:
+        return 0
+    return withdraw_messages(message_ids=ids, reason="order_changed", happened_at=now)
 
 
 def _notice(rule: Rule, now: datetime, stop_at: float) -> int:

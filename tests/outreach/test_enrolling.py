@@ -146,6 +146,19 @@ def test_a_cancelled_purchase_is_not_asked_about(rule: Rule) -> None:
     assert not Message.objects.exists()
 
 
+def test_an_email_that_still_waits_is_withdrawn_with_its_purchase(rule: Rule, clock: Any) -> None:
+    order, other = delivered(4), delivered(4)
+    enrol_due(NOON)
+    change_order(order_id=order.pk, status="cancelled", happened_at=NOON, actor="system")
+    enrol_due(NOON + timedelta(seconds=2))
+    send_due(NOON + timedelta(seconds=2))
+    found = Enrolment.objects.order_by("id").values_list("order", "message__state")
+    assert dict(found) == {order.pk: "suppressed", other.pk: "sent"}
+    assert Message.objects.get(state="suppressed").reason == "order_changed"
+    assert len(mail.outbox) == 1
+    assert enrol_due(NOON + timedelta(seconds=4)) == 0
+
+
 def test_looking_for_new_deliveries_walks_the_live_orders_only(rule: Rule, clock: Any) -> None:
     delivered(1)
     enrol_due(NOON)
