@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 
 from django.utils import formats
-from django.utils.timesince import timesince
 from django.utils.translation import get_language, ngettext
 
 from common.time import now, organisation_timezone
@@ -91,8 +90,16 @@ def format_local(moment: datetime | date | None, *, time: bool = True) -> str:
 
 
 def format_since(moment: datetime | None) -> str:
-    """Return how long ago an instant was, in its largest unit: ``3 weeks``; a dash without one."""
-    return timesince(moment, now(), depth=1) if moment else NO_DATA
+    """Return how long ago an instant was, in days, hours or minutes; a dash without one."""
+    if moment is None:
+        return NO_DATA
+    minutes = max(0, int((now() - moment).total_seconds() // 60))
+    hours, days = minutes // 60, minutes // (24 * 60)
+    if days:
+        return ngettext("%(count)s day", "%(count)s days", days) % {"count": format_number(days)}
+    if hours:
+        return ngettext("%(count)s hour", "%(count)s hours", hours) % {"count": hours}
+    return ngettext("%(count)s minute", "%(count)s minutes", minutes) % {"count": minutes}
 
 
 def format_full(moment: datetime | date) -> str:

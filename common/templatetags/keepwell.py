@@ -7,7 +7,7 @@
 ``{{ 0.0714|percent }}``                  ``7.1 %`` from a ratio; ``|percent:0`` for no decimals
 ``{{ 1234.5|number }}``                   grouped for the language; ``|number:2`` rounds
 ``{{ opened_at|local }}``                 ``<time>`` short date and time; ``|local:"date"`` no time
-``{{ opened_at|since }}``                 ``3 weeks``: how long ago, in the largest unit
+``{{ opened_at|since }}``                 ``20 days``: how long ago, in the largest unit
 ``{% chart data "some-id" caption=… %}``  a figure drawn by static/js/charts.js, with its table
 ``{% band value low high … %}``           the interval of a figure as a thin bar
 ``{% asset "css/keepwell.css" %}``        address of a static file that changes with its content
@@ -124,7 +124,7 @@ def local_filter(moment: datetime | date | None, style: str = "") -> str:
 
 @register.filter(name="since")
 def since_filter(moment: datetime | None) -> str:
-    """How long ago an instant was, in its largest unit."""
+    """How long ago an instant was, in days, hours or minutes."""
     return display.format_since(moment)
 
 

@@ -100,10 +100,7 @@ class NewCustomerForm(CustomerForm):
             *super().sections(),
             Fieldset(
                 _("Consent"),
-                HTML(
-                    "<p class='text-secondary'>{% load i18n %}"
-                    "{% trans 'Tick only what the customer told you.' %}</p>"
-                ),
+                HTML("{% include 'crm/parts/consent_hint.html' %}"),
                 "marketing",
                 "surveys",
             ),

@@ -85,10 +85,25 @@ def test_it_leaves_out_the_year_that_runs(clock: Any) -> None:
     assert display.format_local(date(2025, 12, 31)) == "31 Dec 2025"
 
 
-def test_it_says_how_long_ago_in_the_largest_unit(clock: Any) -> None:
-    assert display.format_since(clock() - timedelta(days=20, hours=3)) == "2\u00a0weeks"
-    with override("ru"):
-        assert display.format_since(clock() - timedelta(days=20)) == "2\u00a0недели"
+@pytest.mark.parametrize(
+    ("ago", "language", "text"),
+    [
+        (timedelta(days=361, hours=3), "en", "361 days"),
+        (timedelta(days=1), "en", "1 day"),
+        (timedelta(hours=23, minutes=59), "en", "23 hours"),
+        (timedelta(seconds=30), "en", "0 minutes"),
+        (timedelta(days=22), "ru", "22 дня"),
+        (timedelta(days=330), "zh-hans", "330 天"),
+    ],
+)
+def test_it_says_how_long_ago_in_the_largest_unit(
+    clock: Any, ago: timedelta, language: str, text: str
+) -> None:
+    with override(language):
+        assert display.format_since(clock() - ago) == text
+
+
+def test_no_instant_was_no_time_ago() -> None:
     assert display.format_since(None) == "–"
 
 
