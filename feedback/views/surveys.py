@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import translation
@@ -42,8 +43,8 @@ def survey_list(request: HttpRequest) -> HttpResponse:
 def survey(request: HttpRequest, token: str) -> HttpResponse:
     """Show and take a customer's answer. Opening the link never answers."""
     invitation = get_invitation(token)
-    language = request.GET.get("language") or language_of(invitation.customer)
-    if not translation.check_for_language(language):
+    language = request.GET.get("language", "")
+    if language not in dict(settings.LANGUAGES):
         language = language_of(invitation.customer)
     with translation.override(language):
         request.LANGUAGE_CODE = language
