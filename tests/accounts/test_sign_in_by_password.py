@@ -53,6 +53,15 @@ def enrol(client: Client) -> str:
     return str(secret)
 
 
+def test_recovery_codes_say_what_they_are_for_and_lead_on(stan: User) -> None:
+    client = log_in(stan)
+    enrol(client)
+    page = client.get("/accounts/2fa/recovery-codes/").content.decode()
+    assert "should you lose your phone" in page
+    assert page.count("<li>\n          <code>") == 10
+    assert '<a class="btn btn-primary" href="/">' in page
+
+
 def test_a_password_signs_a_colleague_in(stan: User) -> None:
     assert is_signed_in(log_in(stan))
 

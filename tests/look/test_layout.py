@@ -144,6 +144,11 @@ def test_an_unknown_address_says_what_to_do(client: Client, client_for: Any, ali
         assert "The address may be mistyped" in response.content.decode()
 
 
+def test_only_colleagues_are_told_to_search(client: Client, client_for: Any, alice: User) -> None:
+    assert "Search by name" in client_for(alice).get("/nowhere/").content.decode()
+    assert "Search by name" not in client.get("/nowhere/").content.decode()
+
+
 @with_failing_pages
 def test_a_failure_gives_a_reference_and_no_detail(client: Client) -> None:
     client.raise_request_exception = False
