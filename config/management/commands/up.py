@@ -72,17 +72,15 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
         if not is_migrated:
             processes.start(children.web(plan))
+        self._wait_for_web(plan, processes)  # before the others take the processors
         if plan.is_demo and not self._is_demo_loaded(plan):
-            self._wait_for_web(plan, processes)
             self._line("up", f"{settings.BASE_URL} is up; loading the demo data, a minute or two")
             self._load_demo(plan, processes)
         if processes.is_stopping:
             return
         processes.start(children.worker(plan))
         processes.start(children.beat(plan))
-        self._wait_for_web(plan, processes)
-        if not processes.is_stopping:
-            self._welcome(plan)
+        self._welcome(plan)
         connections.close_all()
 
     def _start_servers(self, plan: Plan, processes: Processes) -> None:
