@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from django.core.cache import caches
 from django.test import Client, TransactionTestCase
+from django.utils import translation
 from rest_framework.test import APIClient
 
 from accounts.models import Role, User
