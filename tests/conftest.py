@@ -46,10 +46,11 @@ _flush_append_only_tables_too()
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> Iterator[None]:
-    """No throttle or cached value of one test reaches the next."""
+    """No throttle, cached value or language of one test reaches the next."""
     yield
     for cache in caches.all(initialized_only=True):
         cache.clear()
+    translation.deactivate()
 
 
 def _staff(role: Role, name: str) -> User:
