@@ -68,6 +68,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _asks_a_database(item: pytest.Item) -> bool:
     fixtures = set(getattr(item, "fixturenames", ()))
+    if "any_database" in item.keywords:
+        return False
     test_class = getattr(item, "cls", None)
     return bool(
         {"django_db", "postgres"} & set(item.keywords)

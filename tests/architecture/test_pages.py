@@ -17,7 +17,7 @@ from tests.architecture.urls import all_urls
 from tests.architecture.world import World, make_world
 from tests.budget import QUERY_BUDGET, assert_query_budget
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 ELSEWHERE = re.compile(r"""(?:src|href|action|hx-\w+|poster|srcset)\s*=\s*["'](?:https?:)?//""")
 IN_CSS = re.compile(r"""(?:url\(\s*["']?|@import\s*["'])(?:https?:)?//""")

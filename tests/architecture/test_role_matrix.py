@@ -14,7 +14,7 @@ from accounts.models import User
 from tests.architecture.urls import all_urls
 from tests.architecture.world import World, make_world
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 ROLES = ("nobody", "customer", "staff", "analyst", "manager", "admin")
 EVERYBODY = frozenset(ROLES)

@@ -12,7 +12,7 @@ from common import registry
 from common.registry import HomeCard
 from tests.cast import make_customer
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def test_visitors_find_both_doors(client: Client) -> None:

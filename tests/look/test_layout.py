@@ -16,7 +16,7 @@ from common.errors import Conflict, NotAllowed
 from common.registry import menu_entries
 from config.urls import urlpatterns as real_urls
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def refuse(request: HttpRequest) -> HttpResponse:
