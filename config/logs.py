@@ -70,22 +70,28 @@ QUERY = re.compile(r"\?\S*")
 SECRET_PATHS = re.compile(r"/(s|u|accounts/password/reset/key)/[^/\s]+")
 
 
-def _clean_text(text: str) -> str:
+def cleaned_text(text: str) -> str:
+    """Return a sentence without mail addresses, phone numbers and links that open a door."""
     # Libraries put the path of a refused request into their sentence.
     text = SECRET_PATHS.sub(rf"/\1/{MASK}", text)
     return PHONE.sub(MASK, EMAIL.sub(MASK, text))
 
 
+def cleaned_address(address: str) -> str:
+    """Return a page's address without its query: that holds what people searched for."""
+    return cleaned_text(QUERY.sub("", address))
+
+
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return _clean_text(value)
+        return cleaned_text(value)
     if isinstance(value, Mapping):
         return {key: _clean_field(str(key), item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(item) for item in value]
     if isinstance(value, int | float | bool) or value is None:
         return value
-    return _clean_text(str(value))
+    return cleaned_text(str(value))
 
 
 def _clean_field(key: str, value: Any) -> Any:
@@ -93,7 +99,7 @@ def _clean_field(key: str, value: Any) -> Any:
     if lowered in PERSONAL_KEYS and value not in (None, ""):
         return MASK
     if lowered in {"request", "path", "url"} and isinstance(value, str):
-        value = QUERY.sub("", value)  # it may hold what people searched for
+        return cleaned_address(value)
     return value if lowered in HARMLESS_KEYS - {"event"} else _clean(value)
 
 

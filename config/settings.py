@@ -8,6 +8,7 @@ from datetime import timedelta
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from config.crashes import report_crashes
 from config.environment import BASE_DIR, read_environment
 from config.logs import logging_config
 
@@ -321,6 +322,8 @@ CRISPY_FAIL_SILENTLY = False
 
 # --- Logs -------------------------------------------------------------------------------------
 LOGGING = logging_config(readable=ENV.readable_logs)
+if ENV.sentry_dsn:
+    report_crashes(ENV.sentry_dsn)
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # an IP address is personal data
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = DJANGO_STRUCTLOG_STATUS_2XX_LOG_LEVEL = logging.DEBUG
