@@ -13,7 +13,7 @@ from config.logs import cleaned_address, cleaned_text
 def report_crashes(dsn: str) -> None:
     """Send unhandled errors of web and worker to ``dsn``.
 
-    :raises ImproperlyConfigured: the ``sentry`` extra is not installed.
+    :raises ImproperlyConfigured: the ``sentry`` extra is not installed, or the address is wrong.
     """
     try:
         sentry = import_module("sentry_sdk")
@@ -21,14 +21,17 @@ def report_crashes(dsn: str) -> None:
         raise ImproperlyConfigured(
             "SENTRY_DSN is set, but sentry-sdk is not installed: uv sync --extra sentry."
         ) from error
-    sentry.init(
-        dsn=dsn,
-        send_default_pii=False,
-        include_local_variables=False,
-        max_request_body_size="never",
-        max_breadcrumbs=0,
-        before_send=without_personal_data,
-    )
+    try:
+        sentry.init(
+            dsn=dsn,
+            send_default_pii=False,
+            include_local_variables=False,
+            max_request_body_size="never",
+            max_breadcrumbs=0,
+            before_send=without_personal_data,
+        )
+    except ValueError as error:
+        raise ImproperlyConfigured(f"SENTRY_DSN cannot be used: {error}.") from error
 
 
 def without_personal_data(event: dict[str, Any], _hint: dict[str, Any]) -> dict[str, Any]:
