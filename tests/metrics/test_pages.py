@@ -27,7 +27,7 @@ from tests.metrics.worlds import (
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 QUARTER = "/metrics/retention_rate/people/?period=2025-Q4&set="
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 @pytest.fixture
