@@ -1,30 +1,82 @@
-"""Customers, what is sold, what they bought, and how the data came in."""
+"""Customers, what is known of them, what they bought, what was said and is to be done."""
 
+from crm.models.calendars import BusinessCalendar, CalendarInterval, Holiday
 from crm.models.catalogue import Location, LocationMembership, Product
-from crm.models.customers import (
-    ConsentEvent,
-    ContactPoint,
-    Customer,
-    CustomerTag,
-    SearchTerm,
-    Tag,
-)
+from crm.models.customers import ConsentEvent, ContactPoint, Customer, CustomerTag, SearchTerm, Tag
+from crm.models.files import Attachment
+from crm.models.identity import DuplicatePair, ErasedIdentity, IdentityLink, Merge
 from crm.models.imports import ImportBatch, ImportReject
+from crm.models.interactions import (
+    Absence,
+    Channel,
+    Conversation,
+    Interaction,
+    Notification,
+    SavedReply,
+)
+from crm.models.leaving import CancelReason, CancelRequest, Offer
+from crm.models.money import Cost, ExchangeRate, Refund, RefundNote
 from crm.models.orders import Order, OrderLine, OrderVersion
+from crm.models.playbooks import Playbook, PlaybookVersion, Run, Step, StepResult
+from crm.models.profiles import (
+    ConsentState,
+    CustomerFigures,
+    CustomField,
+    CustomFieldValue,
+    Note,
+    RetentionPeriod,
+    SavedView,
+)
+from crm.models.tasks import ContactCadence, Task
 
 __all__ = [
+    "Absence",
+    "Attachment",
+    "BusinessCalendar",
+    "CalendarInterval",
+    "CancelReason",
+    "CancelRequest",
+    "Channel",
     "ConsentEvent",
+    "ConsentState",
+    "ContactCadence",
     "ContactPoint",
+    "Conversation",
+    "Cost",
+    "CustomField",
+    "CustomFieldValue",
     "Customer",
+    "CustomerFigures",
     "CustomerTag",
+    "DuplicatePair",
+    "ErasedIdentity",
+    "ExchangeRate",
+    "Holiday",
+    "IdentityLink",
     "ImportBatch",
     "ImportReject",
+    "Interaction",
     "Location",
     "LocationMembership",
+    "Merge",
+    "Note",
+    "Notification",
+    "Offer",
     "Order",
     "OrderLine",
     "OrderVersion",
+    "Playbook",
+    "PlaybookVersion",
     "Product",
+    "Refund",
+    "RefundNote",
+    "RetentionPeriod",
+    "Run",
+    "SavedReply",
+    "SavedView",
     "SearchTerm",
+    "Step",
+    "StepResult",
     "Tag",
+    "Task",
 ]

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.money import MoneyField
 from common.refs import new_ref
+from crm.models.calendars import BusinessCalendar
 
 
 class Location(models.Model):
@@ -19,6 +20,14 @@ class Location(models.Model):
     code = models.CharField(_("code"), max_length=64, unique=True)
     name = models.CharField(_("name"), max_length=255)
     timezone = models.CharField(_("timezone"), max_length=64, blank=True)  # blank: organisation's
+    calendar = models.ForeignKey(
+        BusinessCalendar,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="locations",
+        verbose_name=_("opening hours"),
+    )  # None: the default one
     recorded_at = models.DateTimeField()
 
     class Meta:

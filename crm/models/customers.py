@@ -54,6 +54,12 @@ class Customer(models.Model):
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="customer"
     )
+    preferred_channel = models.CharField(
+        _("likes to be reached by"), max_length=10, blank=True, db_default=""
+    )
+    person = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="records"
+    )  # whose record this is at present; None: their own. Past links: IdentityLink
     is_invented = models.BooleanField(default=False)  # demo data: the name belongs to nobody
     recorded_at = models.DateTimeField()
     erased_at = models.DateTimeField(null=True)

@@ -1,4 +1,4 @@
-"""What crm adds to the registries of the apps below."""
+"""Customers and purchases in the registries: menu, home card, events, personal data."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ def _register_events() -> None:
 
 
 def _register_personal_data() -> None:
-    from crm import logins, privacy
+    from crm import logins
+    from crm.privacy import customers as privacy
 
     with_both = {
         # First: erasing a customer cuts the way to the user.

@@ -1,10 +1,8 @@
-"""Pages of the crm app."""
+"""Customers, purchases, products, shops, and the customers' own page."""
 
 from django.urls import path
 
 from crm.views import catalogue, customers, orders, portal, timelines
-
-app_name = "crm"
 
 urlpatterns = [
     path("customers/", customers.customer_list, name="customer_list"),

@@ -1,0 +1,11 @@
+"""What crm adds to the registries of the apps below; a module per noun."""
+
+from __future__ import annotations
+
+
+def register() -> None:
+    """Called once, when the apps are ready."""
+    from crm.registrations import customers
+
+    for noun in (customers,):
+        noun.register()
