@@ -31,6 +31,16 @@ class SurveyForm(forms.Form):
     comment = TextField(required=False, max_length=MAX_COMMENT)
 
 
+class VoidForm(forms.Form):
+    """Why an answer shall not count."""
+
+    reason = LineField(
+        label=_("Why shall it not count?"),
+        max_length=255,
+        help_text=_("For example: a colleague answered it while testing."),
+    )
+
+
 class ComplaintForm(forms.Form):
     """A complaint logged by staff."""
 

@@ -15,5 +15,6 @@ urlpatterns = [
     path("c/", complaints.public_complaint, name="public_complaint"),
     path("c/thanks/", complaints.public_complaint_thanks, name="public_complaint_thanks"),
     path("surveys/", surveys.survey_list, name="survey_list"),
+    path("surveys/answers/<str:ref>/void/", surveys.response_void, name="response_void"),
     path("s/<str:token>/", surveys.survey, name="survey"),
 ]

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import translation
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import STAFF_ROLES
-from accounts.permissions import roles_required
-from common.errors import Conflict
+from accounts.permissions import WRITERS, roles_required
+from common.errors import Conflict, DomainError
 from common.keyset import keyset_page
+from common.requests import actor_of
 from common.time import now
+from crm.forms.refusals import show_refusal
 from crm.selectors import language_of
 from feedback import selectors, services
-from feedback.forms import SurveyForm
+from feedback.forms import SurveyForm, VoidForm
 from feedback.models import Invitation
 from feedback.tokens import form_nonce, get_invitation, is_form_nonce
 
@@ -32,9 +37,34 @@ def survey_list(request: HttpRequest) -> HttpResponse:
     context = {
         "surveys": selectors.survey_counts(),
         "responses": page.rows,
+        "may_void": request.user.role in WRITERS,
         **page.urls(request),
     }
     return render(request, "feedback/survey_list.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@roles_required(read=WRITERS)
+def response_void(request: HttpRequest, ref: str) -> HttpResponse:
+    """Take an answer out of the figures, with a reason; the answer itself stays."""
+    response = get_object_or_404(selectors.list_responses(), ref=ref)
+    form = VoidForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.void_response(
+                response_id=response.pk,
+                reason=form.cleaned_data["reason"],
+                happened_at=now(),
+                actor=actor_of(request),
+            )
+        except (DomainError, ValidationError) as error:
+            show_refusal(form, error)
+        else:
+            messages.success(request, _("This answer no longer counts. It stays in the list."))
+            return redirect("feedback:survey_list")
+    status = 422 if form.is_bound else 200
+    context = {"form": form, "response": response}
+    return render(request, "feedback/response_void.html", context, status=status)
 
 
 @csrf_exempt  # the signed nonce of each rendered form does the same without a cookie

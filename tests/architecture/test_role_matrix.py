@@ -95,6 +95,7 @@ MATRIX: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "feedback:public_complaint": (EVERYBODY, EVERYBODY),
     "feedback:public_complaint_thanks": (EVERYBODY, NO),
     "feedback:survey_list": (STAFF, NO),
+    "feedback:response_void": (WRITERS, WRITERS),
     "feedback:survey": (EVERYBODY, EVERYBODY),
     # figures
     "metrics:overview": (FIGURES, NO),
@@ -167,6 +168,7 @@ ARGUMENTS = {
     "feedback:complaint": {"ref": "complaint"},
     "feedback:complaint_close": {"ref": "complaint"},
     "feedback:complaint_resolve": {"ref": "complaint"},
+    "feedback:response_void": {"ref": "response"},
     "feedback:survey": {"token": "survey"},
     "mailing:message": {"ref": "message"},
     "mailing:message_mark_sent": {"ref": "message"},

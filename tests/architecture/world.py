@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from crm.models import Customer
-from feedback.services import ensure_nps_survey, invite_customer, open_complaint, survey_url
+from feedback.services import (
+    ensure_nps_survey,
+    invite_customer,
+    open_complaint,
+    record_response,
+    survey_url,
+)
 from loyalty.services import ensure_programme
 from loyalty.services.members import enrol_customers
 from mailing.services import ensure_template, queue_message
@@ -27,6 +33,7 @@ class World:
     message: str
     unsubscribe: str
     survey: str
+    response: str
     rule: str
 
 
@@ -51,6 +58,9 @@ def make_world(customer: Customer) -> World:
         trigger_key="test:1",
         happened_at=NOON,
     )
+    response = record_response(
+        survey_id=invitation.survey_id, score=2, customer_id=customer.pk, **happening
+    )
     complaint = open_complaint(
         customer_id=customer.pk, text="It broke.", source="staff", **happening
     )
@@ -63,5 +73,6 @@ def make_world(customer: Customer) -> World:
         message=message.ref,
         unsubscribe=unsubscribe_token(message),
         survey=urlsplit(survey_url(invitation)).path.split("/")[2],
+        response=response.ref,
         rule=ensure_follow_up_rule(delay_days=3, **happening).key,
     )
