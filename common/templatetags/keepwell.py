@@ -10,6 +10,7 @@
 ``{{ opened_at|since }}``                 ``20 days``: how long ago, in the largest unit
 ``{% chart data "some-id" caption=… %}``  a figure drawn by static/js/charts.js, with its table
 ``{% band value low high … %}``           the interval of a figure as a thin bar
+``{{ message|undo_token }}``              what takes back what a message tells, if anything does
 ``{% asset "css/keepwell.css" %}``        address of a static file that changes with its content
 ========================================  =======================================================
 
@@ -37,6 +38,7 @@ from django.utils.html import format_html, strip_tags
 from django.utils.safestring import SafeString, mark_safe
 
 from common import display
+from common.undo import MARK
 
 register = template.Library()
 
@@ -82,6 +84,13 @@ def icon(name: str, css: str = "", label: str = "") -> SafeString:
         asset("vendor/icons.svg"),
         name,
     )
+
+
+@register.filter
+def undo_token(message: Any) -> str:
+    """What the form of the undo button sends; empty for a message without one."""
+    tags = message.extra_tags or ""
+    return tags.removeprefix(MARK) if tags.startswith(MARK) else ""
 
 
 # --- Values -------------------------------------------------------------------------------------

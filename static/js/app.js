@@ -23,12 +23,16 @@
   }
 
   function watch(toast) {
+    if (toast.dataset.watched) return;
+    toast.dataset.watched = "1";
     toast.querySelector("[data-dismiss]")?.addEventListener("click", () => leave(toast));
     const seconds = Number(toast.dataset.seconds);
     if (!seconds) return; // failures stay until they are read
     let timer = setTimeout(() => leave(toast), seconds * 1000);
     const stay = () => clearTimeout(timer);
     const go = () => {
+      clearTimeout(timer);
+      if (toast.matches(":hover, :focus-within")) return;
       timer = setTimeout(() => leave(toast), 2000);
     };
     toast.addEventListener("mouseenter", stay);
@@ -37,7 +41,9 @@
     toast.addEventListener("focusout", go);
   }
 
-  document.querySelectorAll(".toast").forEach(watch);
+  const watchAll = () => document.querySelectorAll("#toasts .toast").forEach(watch);
+  watchAll();
+  document.addEventListener("htmx:oobAfterSwap", watchAll);
 
   function showTemplate(id, reference) {
     const template = document.getElementById(id);

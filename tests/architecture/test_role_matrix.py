@@ -34,6 +34,7 @@ MATRIX: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "ready": (EVERYBODY, NO),
     "prometheus": (frozenset({"admin"}), NO),  # and monitoring on the same machine
     "set_language": (NO, EVERYBODY),
+    "common:undo": (NO, SIGNED_IN),
     # signing in
     "account_login": (EVERYBODY, EVERYBODY),
     "account_request_login_code": (EVERYBODY, EVERYBODY),
@@ -62,6 +63,8 @@ MATRIX: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "crm:customer_consent": (NO, WRITERS),
     "crm:customer_timeline": (STAFF, NO),
     "crm:customer_orders": (STAFF, NO),
+    "crm:customer_summary": (STAFF, NO),
+    "crm:customer_panels": (STAFF, NO),
     "crm:me": (SIGNED_IN, NO),
     "crm:my_consent": (NO, CUSTOMER),
     "crm:my_language": (NO, CUSTOMER),
@@ -160,6 +163,8 @@ ARGUMENTS = {
     "crm:customer_consent": {"ref": "customer"},
     "crm:customer_edit": {"ref": "customer"},
     "crm:customer_orders": {"ref": "customer"},
+    "crm:customer_summary": {"ref": "customer"},
+    "crm:customer_panels": {"ref": "customer"},
     "crm:customer_timeline": {"ref": "customer"},
     "crm:location_edit": {"code": "location"},
     "crm:order": {"ref": "order"},
