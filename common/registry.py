@@ -37,6 +37,22 @@ class Panel:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomerTab:
+    """A tab of a customer's page: a fragment for htmx at ``customers/<ref>/<name>/``.
+
+    name: what the view gives to ``crm.views.tabs.show_tab``, which makes the whole page around it
+    where the address is opened by itself.
+    url_name: of the view, which takes the customer's ``ref``. roles: who sees the tab.
+    """
+
+    name: str
+    label: str | Promise
+    url_name: str
+    order: int
+    roles: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class EventRenderer:
     """How the timeline shows one kind of event: a label, an icon, and a line from its codes."""
 
@@ -73,6 +89,7 @@ class HomeCard:
 
 menu_entries: list[MenuEntry] = []
 customer_panels: list[Panel] = []
+customer_tabs: list[CustomerTab] = []
 portal_panels: list[Panel] = []
 home_cards: list[HomeCard] = []
 event_renderers: dict[str, EventRenderer] = {}

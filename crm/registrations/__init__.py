@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def register() -> None:
     """Called once, when the apps are ready."""
-    from crm.registrations import customers
+    from crm.registrations import customers, profile
 
-    for noun in (customers,):
+    for noun in (customers, profile):
         noun.register()

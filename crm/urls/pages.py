@@ -1,21 +1,11 @@
-"""Customers, purchases, products, shops, and the customers' own page."""
+"""The list of customers, purchases, products, shops, and the customers' own page."""
 
 from django.urls import path
 
-from crm.views import catalogue, customers, orders, portal, timelines
+from crm.views import catalogue, customers, orders, portal
 
 urlpatterns = [
     path("customers/", customers.customer_list, name="customer_list"),
-    path("customers/new/", customers.customer_new, name="customer_new"),
-    path("customers/<slug:ref>/", customers.customer_detail, name="customer"),
-    path("customers/<slug:ref>/edit/", customers.customer_edit, name="customer_edit"),
-    path("customers/<slug:ref>/consent/", customers.customer_consent, name="customer_consent"),
-    path(
-        "customers/<slug:ref>/timeline/",
-        timelines.customer_timeline_tab,
-        name="customer_timeline",
-    ),
-    path("customers/<slug:ref>/orders/", timelines.customer_orders_tab, name="customer_orders"),
     path("orders/", orders.order_list, name="order_list"),
     path("orders/new/", orders.order_new, name="order_new"),
     path("orders/<slug:ref>/", orders.order_detail, name="order"),

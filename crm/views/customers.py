@@ -8,28 +8,25 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.permissions import roles_required
 from common.errors import DomainError
 from common.keyset import keyset_page
-from common.registry import customer_panels
 from common.requests import actor_of
 from common.time import now
 from crm.forms import ConsentForm, CustomerFilterForm, CustomerForm, NewCustomerForm
 from crm.forms.refusals import show_refusal
-from crm.models import ConsentEvent, Customer
+from crm.models import Customer
 from crm.roles import READERS, WRITERS, may_write, sees_contacts
-from crm.selectors import consents_of, get_customer
+from crm.selectors import get_customer
 from crm.selectors.contacts import contacts_of
-from crm.selectors.figures import history_of
 from crm.selectors.lists import list_customers
 from crm.selectors.search import search_customers
 from crm.services import record_consent, update_customer
 from crm.services.profiles import record_profile
-from crm.tables import customer_rows, shown_contact
+from crm.tables import customer_rows
 
 
 @require_safe
@@ -104,30 +101,6 @@ def customer_edit(request: HttpRequest, ref: str) -> HttpResponse:
     return render(request, "crm/customer_form.html", context, status=status)
 
 
-@require_safe
-@roles_required(read=READERS)
-def customer_detail(request: HttpRequest, ref: str) -> HttpResponse:
-    """One customer: who, how to reach them, what they agreed to, what they bought."""
-    customer = get_customer(ref)
-    figures, rhythm = history_of(customer.pk, now=now())
-    panels = [
-        {"template": panel.template, "glance": panel.glance, "context": context}
-        for panel in sorted(customer_panels, key=lambda one: one.order)
-        if (context := panel.load(customer.pk, request)) is not None
-    ]
-    context = {
-        "customer": customer,
-        "contact": shown_contact(contacts_of([customer.pk])[customer.pk], request.user),
-        "consents": _consents(customer),
-        "figures": figures,
-        "rhythm": rhythm,
-        "panels": panels,
-        "may_write": may_write(request.user),
-        "complaint_url": _address("feedback:complaint_new"),
-    }
-    return render(request, "crm/customer.html", context)
-
-
 @require_POST
 @roles_required(read=WRITERS)
 def customer_consent(request: HttpRequest, ref: str) -> HttpResponse:
@@ -162,19 +135,3 @@ def _initial(customer: Customer) -> dict[str, Any]:
         "phone": contact.phone,
         "location": customer.location.code if customer.location else None,
     }
-
-
-def _consents(customer: Customer) -> list[dict[str, Any]]:
-    in_force = consents_of(customer.pk)
-    return [
-        {"purpose": purpose, "event": in_force.get(purpose.value)}
-        for purpose in ConsentEvent.Purpose
-    ]
-
-
-def _address(name: str) -> str:
-    """Return another app's address, or nothing where that app is not there."""
-    try:
-        return reverse(name)
-    except NoReverseMatch:
-        return ""

@@ -1,22 +1,18 @@
-"""The tabs of a customer's page, each a fragment for htmx and a page without it."""
+"""Two tabs of a customer's page: what happened, and what they bought."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
-from django.views.decorators.vary import vary_on_headers
 
 from accounts.models import User
 from accounts.permissions import roles_required
 from common.keyset import cursor_url, keyset_page
-from crm.models import Customer
 from crm.roles import READERS
 from crm.selectors import get_customer
 from crm.selectors.lists import list_orders
 from crm.selectors.timeline import ORDERS, TimelineEntry, customer_timeline, timeline_kinds
+from crm.views.tabs import show_tab
 
 
 @require_safe
@@ -34,9 +30,15 @@ def customer_timeline_tab(request: HttpRequest, ref: str) -> HttpResponse:
         "kinds": kinds,
         "kind": kind,
         "earlier_url": cursor_url(request, page.next_cursor),
-        "is_continued": bool(request.GET.get("cursor")),
     }
-    return _tab(request, customer, "crm/parts/timeline.html", context)
+    return show_tab(
+        request,
+        customer,
+        "timeline",
+        "crm/parts/timeline.html",
+        context,
+        is_continued=bool(request.GET.get("cursor")),
+    )
 
 
 @require_safe
@@ -51,16 +53,7 @@ def customer_orders_tab(request: HttpRequest, ref: str) -> HttpResponse:
         size=25,
     )
     context = {"orders": page.rows, **page.urls(request)}
-    return _tab(request, customer, "crm/parts/customer_orders.html", context)
-
-
-@vary_on_headers("HX-Request")
-def _tab(
-    request: HttpRequest, customer: Customer, template: str, context: dict[str, Any]
-) -> HttpResponse:
-    context |= {"customer": customer, "tab_template": template}
-    is_fragment = bool(request.htmx)  # type: ignore[attr-defined]
-    return render(request, template if is_fragment else "crm/customer_tab.html", context)
+    return show_tab(request, customer, "orders", "crm/parts/customer_orders.html", context)
 
 
 def _actors(entries: list[TimelineEntry]) -> dict[str, str]:

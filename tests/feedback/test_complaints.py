@@ -175,11 +175,13 @@ def test_the_head_of_a_customers_page_names_the_complaint_that_waits(
     customer = make_customer()
     complaint = make_complaint(customer_id=customer.pk)
     browser = client_for(stan)
-    assert "Open complaint" in browser.get(f"/customers/{customer.ref}/").content.decode()
+    assert "Open complaint" in browser.get(f"/customers/{customer.ref}/panels/").content.decode()
     services.resolve_complaint(
         complaint_id=complaint.pk, resolution="Sent a lid", happened_at=NOON, actor="user:2"
     )
-    assert "Open complaint" not in browser.get(f"/customers/{customer.ref}/").content.decode()
+    assert (
+        "Open complaint" not in browser.get(f"/customers/{customer.ref}/panels/").content.decode()
+    )
 
 
 def test_analysts_see_no_words(client_for: ClientFor, ana: User) -> None:

@@ -106,14 +106,14 @@ def test_the_newest_changes_come_in_pages(member, stan, client_for, clock, monke
 
 
 def test_the_customer_page_shows_balance_and_worth(member, stan, client_for) -> None:
-    page = client_for(stan).get(f"/customers/{member.ref}/").content.decode()
+    page = client_for(stan).get(f"/customers/{member.ref}/panels/").content.decode()
     assert "100 points" in page
     assert "$1.00" in page
     assert "30 points pending, usable from" in page
 
 
 def test_the_customer_page_of_a_non_member_says_how_to_join(programme, stan, client_for) -> None:
-    page = client_for(stan).get(f"/customers/{make_customer().ref}/").content.decode()
+    page = client_for(stan).get(f"/customers/{make_customer().ref}/panels/").content.decode()
     assert "Not a member yet" in page
 
 

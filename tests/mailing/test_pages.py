@@ -103,7 +103,7 @@ def test_the_customer_page_lists_the_latest_messages(
     customer = make_customer()
     message = queue(customer)
     Message.objects.update(recorded_at=customer.recorded_at)
-    page = client_for(stan).get(f"/customers/{customer.ref}/").content.decode()
+    page = client_for(stan).get(f"/customers/{customer.ref}/panels/").content.decode()
     assert f"/messages/{message.ref}/" in page
 
 
