@@ -12,6 +12,7 @@ from crm.models.interactions import (
     Conversation,
     Interaction,
     Notification,
+    ResponsePromise,
     SavedReply,
 )
 from crm.models.leaving import CancelReason, CancelRequest, Offer
@@ -70,6 +71,7 @@ __all__ = [
     "Product",
     "Refund",
     "RefundNote",
+    "ResponsePromise",
     "RetentionPeriod",
     "Run",
     "SavedReply",

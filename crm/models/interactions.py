@@ -30,7 +30,8 @@ class Channel(models.TextChoices):
 class Conversation(models.Model):
     """Contacts that belong together; the inbox shows those that wait.
 
-    ``waiting_since``: the earliest inbound contact not answered yet; None when nobody waits.
+    ``waiting_since``: the earliest inbound contact not answered yet, ``due_at``: the earliest
+    promise among those. Both follow from the contacts, and are None when nobody waits.
     """
 
     class State(models.TextChoices):
@@ -51,9 +52,13 @@ class Conversation(models.Model):
     assignee = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
+    standing_in_for = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )  # the assignee has it while this colleague is away
     source = models.CharField(max_length=40, blank=True)  # the system that posts into it
     thread = models.CharField(max_length=255, null=True)  # noqa: DJ001 - its own id there; several have none
     waiting_since = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True)
     snoozed_until = models.DateTimeField(null=True)
     last_at = models.DateTimeField()
     opened_at = models.DateTimeField()
@@ -68,6 +73,14 @@ class Conversation(models.Model):
                 fields=["waiting_since", "id"],
                 condition=Q(state="open", waiting_since__isnull=False),
                 name="conversation_waiting",
+            ),
+            models.Index(
+                fields=["-last_at", "-id"], condition=Q(state="open"), name="conversation_open"
+            ),
+            models.Index(
+                fields=["source", "sender"],
+                condition=Q(customer__isnull=True) & ~Q(sender=""),
+                name="conversation_unknown",
             ),
             models.Index(fields=["customer", "-last_at", "-id"], name="conversation_of_customer"),
         ]
@@ -133,6 +146,8 @@ class Interaction(models.Model):
         "self", on_delete=models.SET_NULL, null=True, related_name="answers"
     )
     response_seconds = models.PositiveIntegerField(null=True)
+    to_send = models.BooleanField(default=False, db_default=False)  # goes out through mailing
+    request_hash = models.CharField(max_length=64, blank=True, db_default="")  # erasable
 
     class Meta:
         constraints: ClassVar = [
@@ -160,15 +175,45 @@ class Interaction(models.Model):
                 condition=Q(needs_answer=True, answered_at__isnull=True),
                 name="interaction_unanswered",
             ),
+            models.Index(
+                fields=["conversation", "answered_at"],
+                condition=Q(needs_answer=True),
+                name="interaction_clock",
+            ),
+            models.Index(
+                fields=["occurred_at", "channel", "response_seconds"],
+                condition=Q(needs_answer=True),
+                name="interaction_figures",
+            ),
+            models.Index(
+                fields=["recorded_at", "id"], condition=Q(to_send=True), name="interaction_to_send"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.channel} {self.direction} {self.ref}"
 
 
-class SavedReply(models.Model):
-    """A text to answer with, in one language."""
+class ResponsePromise(models.Model):
+    """Within how much business time a contact on a channel is answered, where not the default."""
 
+    channel = models.CharField(_("channel"), max_length=10, choices=Channel, unique=True)
+    minutes = models.PositiveIntegerField(_("business minutes"))
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(minutes__gte=1), name="promise_minutes"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel}: {self.minutes} minutes"
+
+
+class SavedReply(models.Model):
+    """A text to answer with, in one language; only ``{names}`` of an allow-list stand in it."""
+
+    ref = models.CharField(max_length=16, unique=True, default=new_ref)
     name = models.CharField(_("name"), max_length=80)
     language = models.CharField(_("language"), max_length=10, blank=True)
     text = models.TextField(_("text"))
@@ -182,6 +227,7 @@ class SavedReply(models.Model):
 class Absence(models.Model):
     """Somebody is away during ``[starts_at, ends_at)``; a colleague takes over."""
 
+    ref = models.CharField(max_length=16, unique=True, default=new_ref)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     substitute = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
@@ -208,6 +254,8 @@ class Absence(models.Model):
 
 class Notification(models.Model):
     """Something for one of us to see, behind the bell; ``source_key`` makes it come once."""
+
+    ref = models.CharField(max_length=16, unique=True, default=new_ref)
 
     class Kind(models.TextChoices):
         """What happened."""
