@@ -8,12 +8,15 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from common.refs import new_ref
+
 MINUTES_A_DAY = 24 * 60
 
 
 class BusinessCalendar(models.Model):
     """Opening hours and holidays; a shop without one uses the default."""
 
+    ref = models.CharField(max_length=16, unique=True, default=new_ref)
     name = models.CharField(_("name"), max_length=120, unique=True)
     timezone = models.CharField(_("timezone"), max_length=64, blank=True)  # blank: organisation's
     is_default = models.BooleanField(_("default"), default=False)
