@@ -154,6 +154,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 WHITENOISE_MAX_AGE = 3600
 MEDIA_ROOT = KEEPWELL_DATA_DIR / "media"
 MEDIA_URL = "/media/"
+ATTACHMENT_MAX_BYTES = 9 * 1024 * 1024  # with its frame below DATA_UPLOAD_MAX_MEMORY_SIZE
 
 # --- Sign-in ----------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
