@@ -10,51 +10,77 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Role
+from common.append_only import append_only
 from common.refs import new_ref
 from crm.models.catalogue import Location
 from crm.models.customers import Customer
+from crm.models.tasks import Task
+from crm.standards.wording import text_for_reader
 
 
 class Playbook(models.Model):
-    """A service standard; what it says stands in its versions."""
+    """A service standard. What it says stands in its versions; ``draft`` is the next one's wording.
+
+    The draft is a document (see :mod:`crm.standards.content`); publishing writes it down as rows
+    that never change.
+    """
 
     ref = models.CharField(max_length=16, unique=True, default=new_ref)
     key = models.SlugField(_("key"), max_length=60, unique=True)
     is_active = models.BooleanField(_("active"), default=True)
-    trigger = models.CharField(_("starts"), max_length=60, blank=True)  # a registered name
+    current = models.ForeignKey(
+        "PlaybookVersion", on_delete=models.PROTECT, null=True, related_name="+"
+    )  # None: never published
+    draft = models.JSONField(null=True)
+    draft_by = models.CharField(max_length=64, blank=True)
+    draft_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return self.key
 
+    @property
+    def name(self) -> str:
+        """Its name for the reader: the version in force, else the draft, else the key."""
+        names = self.current.names if self.current else (self.draft or {}).get("names", {})
+        return text_for_reader(names) or self.key
 
+
+@append_only
 class PlaybookVersion(models.Model):
-    """One wording of a standard. Once published it never changes; a run keeps its version."""
+    """One published wording of a standard. It never changes, and a run keeps its version."""
 
     playbook = models.ForeignKey(Playbook, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
     names = models.JSONField(default=dict)  # language → name
     purposes = models.JSONField(default=dict)  # language → what it is for
+    trigger = models.CharField(_("starts"), max_length=60, blank=True)  # a registered name
     author = models.CharField(max_length=64)
-    created_at = models.DateTimeField()
-    published_at = models.DateTimeField(null=True)  # None: a draft
+    published_at = models.DateTimeField()
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["playbook", "number"], name="playbook_version_once"),
-            models.UniqueConstraint(
-                fields=["playbook"],
-                condition=Q(published_at__isnull=True),
-                name="playbook_one_draft",
-            ),
         ]
+        indexes: ClassVar = [models.Index(fields=["trigger"], name="playbook_by_trigger")]
 
     def __str__(self) -> str:
-        return f"playbook {self.playbook_id} version {self.number}"
+        return f"{self.name} {self.number}".strip()
+
+    @property
+    def name(self) -> str:
+        """Its name for the reader."""
+        return text_for_reader(self.names)
+
+    @property
+    def purpose(self) -> str:
+        """What it is for, for the reader."""
+        return text_for_reader(self.purposes)
 
 
+@append_only
 class Step(models.Model):
-    """One step of a version. Offsets are minutes after the start."""
+    """One step of a version. Offsets are minutes after the start; positions count from 1."""
 
     class FiveP(models.TextChoices):
         """Which of the five Ps it belongs to."""
@@ -93,9 +119,23 @@ class Step(models.Model):
     def __str__(self) -> str:
         return f"step {self.position} of version {self.version_id}"
 
+    @property
+    def title(self) -> str:
+        """Its title for the reader."""
+        return text_for_reader(self.titles)
+
+    @property
+    def help(self) -> str:
+        """How to do it, for the reader."""
+        return text_for_reader(self.guidance)
+
 
 class Run(models.Model):
-    """A standard followed for one customer; ``trigger_key`` makes a trigger start it once."""
+    """A standard followed for one customer; ``trigger_key`` makes a trigger start it once.
+
+    ``due_at``: when its last required step is due. ``next_due_at``: when the next open step is;
+    None once it ended. ``seconds``: how long it took.
+    """
 
     class State(models.TextChoices):
         """How it stands."""
@@ -120,9 +160,12 @@ class Run(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.OPEN)
     started_by = models.CharField(max_length=64)
     started_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    next_due_at = models.DateTimeField(null=True)
     ended_by = models.CharField(max_length=64, blank=True)
     ended_at = models.DateTimeField(null=True)
     ended_why = models.TextField(blank=True)  # a reason for giving up; erasable
+    seconds = models.PositiveIntegerField(null=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -134,7 +177,15 @@ class Run(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["customer", "-started_at", "-id"], name="run_of_customer"),
-            models.Index(fields=["state", "-started_at", "-id"], name="run_newest"),
+            models.Index(fields=["started_at", "id"], name="run_started"),
+            models.Index(fields=["due_at", "id"], name="run_due"),
+            models.Index(fields=["-ended_at", "-id"], name="run_ended"),
+            models.Index(
+                fields=["next_due_at", "id"], condition=Q(state="open"), name="run_next_due"
+            ),
+            models.Index(
+                fields=["owner", "next_due_at", "id"], condition=Q(state="open"), name="run_mine"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -142,28 +193,48 @@ class Run(models.Model):
 
 
 class StepResult(models.Model):
-    """That a step was done or skipped, by whom and when. A skip has a reason (erasable)."""
+    """One step of one run: when it is due, and whether it was done or skipped, by whom and when.
+
+    Written when the run starts, so that its due time stays whatever becomes of opening hours.
+    ``text`` (an answer written down, or why it was skipped) can be erased.
+    """
 
     class State(models.TextChoices):
         """What happened to the step."""
 
+        OPEN = "open", _("To do")
         DONE = "done", _("Done")
         SKIPPED = "skipped", _("Skipped")
+        LEFT = "left", _("Left undone")  # the run was given up
 
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="results")
     step = models.ForeignKey(Step, on_delete=models.PROTECT, related_name="+")
-    state = models.CharField(max_length=8, choices=State)
-    text = models.TextField(blank=True)  # what was written down, or why it was skipped
+    state = models.CharField(max_length=8, choices=State, default=State.OPEN)
+    text = models.TextField(blank=True)
     evidence_kind = models.CharField(max_length=40, blank=True)
     evidence_ref = models.CharField(max_length=64, blank=True)
-    actor = models.CharField(max_length=64)
+    task = models.ForeignKey(Task, on_delete=models.SET_NULL, null=True, related_name="+")
+    actor = models.CharField(max_length=64, blank=True)
     due_at = models.DateTimeField()
-    decided_at = models.DateTimeField()
-    recorded_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+    recorded_at = models.DateTimeField(null=True)
+    seconds = models.PositiveIntegerField(null=True)  # from the run's start until it was done
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["run", "step"], name="step_result_once"),
+            models.CheckConstraint(
+                condition=Q(state="open", decided_at__isnull=True)
+                | (~Q(state="open") & Q(decided_at__isnull=False)),
+                name="step_decided_with_time",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["due_at", "id"],
+                condition=Q(state="open", task__isnull=True),
+                name="step_without_task",
+            ),
         ]
 
     def __str__(self) -> str:
