@@ -15,9 +15,15 @@ from crm.models.interactions import (
     ResponsePromise,
     SavedReply,
 )
-from crm.models.leaving import CancelReason, CancelRequest, Offer
+from crm.models.leaving import (
+    CancelDecision,
+    CancelReason,
+    CancelRequest,
+    Offer,
+    OfferAnswer,
+)
 from crm.models.money import Cost, ExchangeRate, Refund, RefundNote
-from crm.models.orders import Order, OrderLine, OrderVersion
+from crm.models.orders import Order, OrderLine, OrderLineVersion, OrderVersion
 from crm.models.playbooks import Playbook, PlaybookVersion, Run, Step, StepResult
 from crm.models.profiles import (
     ConsentState,
@@ -35,6 +41,7 @@ __all__ = [
     "Attachment",
     "BusinessCalendar",
     "CalendarInterval",
+    "CancelDecision",
     "CancelReason",
     "CancelRequest",
     "Channel",
@@ -63,8 +70,10 @@ __all__ = [
     "Note",
     "Notification",
     "Offer",
+    "OfferAnswer",
     "Order",
     "OrderLine",
+    "OrderLineVersion",
     "OrderVersion",
     "Playbook",
     "PlaybookVersion",

@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Right
 from django.utils.translation import gettext_lazy as _
 
 from common.append_only import append_only
@@ -129,7 +130,13 @@ class SearchTerm(models.Model):
                 fields=["term", "customer"],
                 name="search_term_prefix",
                 opclasses=["varchar_pattern_ops", "int8_ops"],
-            )
+            ),
+            # The last digits of a number or card, as people say them at a counter.
+            models.Index(
+                Right("term", 4),
+                condition=Q(kind__in=["card", "phone"]),
+                name="search_term_tail",
+            ),
         ]
 
     def __str__(self) -> str:

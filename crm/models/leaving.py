@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from common.append_only import append_only
 from common.money import MoneyField
 from common.refs import new_ref
 from crm.models.catalogue import Product
@@ -34,6 +35,7 @@ class Offer(models.Model):
     currency = models.CharField(max_length=3, blank=True)
     state = models.CharField(max_length=8, choices=State, default=State.MADE)
     actor = models.CharField(max_length=64)
+    is_simulated = models.BooleanField(default=False, db_default=False)
     made_at = models.DateTimeField()
     answered_at = models.DateTimeField(null=True)
     recorded_at = models.DateTimeField()
@@ -53,6 +55,23 @@ class Offer(models.Model):
 
     def __str__(self) -> str:
         return f"offer {self.ref}"
+
+
+@append_only
+class OfferAnswer(models.Model):
+    """An answer as it was recorded; the last one is in force and stands on the offer too.
+
+    ``made`` takes an answer back.
+    """
+
+    offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="answers")
+    state = models.CharField(max_length=8, choices=Offer.State)
+    actor = models.CharField(max_length=64)
+    answered_at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"offer {self.offer_id}: {self.state}"
 
 
 class CancelReason(models.Model):
@@ -89,6 +108,7 @@ class CancelRequest(models.Model):
     )
     outcome = models.CharField(max_length=8, choices=Outcome, default=Outcome.OPEN)
     actor = models.CharField(max_length=64)
+    is_simulated = models.BooleanField(default=False, db_default=False)
     requested_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True)
     recorded_at = models.DateTimeField()
@@ -104,7 +124,24 @@ class CancelRequest(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["customer", "-requested_at"], name="cancel_of_customer"),
             models.Index(fields=["-requested_at", "-id"], name="cancel_newest"),
+            models.Index(
+                fields=["requested_at", "id"], condition=Q(outcome="open"), name="cancel_undecided"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"cancel request {self.ref}"
+
+
+@append_only
+class CancelDecision(models.Model):
+    """An outcome as it was recorded; the last one is in force and stands on the request too."""
+
+    request = models.ForeignKey(CancelRequest, on_delete=models.PROTECT, related_name="decisions")
+    outcome = models.CharField(max_length=8, choices=CancelRequest.Outcome)
+    actor = models.CharField(max_length=64)
+    decided_at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"cancel request {self.request_id}: {self.outcome}"

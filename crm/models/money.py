@@ -33,6 +33,7 @@ class Refund(models.Model):
         "self", on_delete=models.PROTECT, null=True, related_name="replaced_by"
     )
     actor = models.CharField(max_length=64)
+    is_simulated = models.BooleanField(default=False, db_default=False)
     refunded_at = models.DateTimeField(_("refunded"))
     recorded_at = models.DateTimeField()
 
@@ -108,6 +109,7 @@ class Cost(models.Model):
     amount = MoneyField(_("amount"))
     currency = models.CharField(_("currency"), max_length=3)
     actor = models.CharField(max_length=64)
+    is_simulated = models.BooleanField(default=False, db_default=False)
     recorded_at = models.DateTimeField()
 
     class Meta:

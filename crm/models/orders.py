@@ -81,12 +81,9 @@ class Order(OrderFields):
         return self.external_id or self.ref
 
 
-class OrderLine(models.Model):
-    """One line of an order. Identity: the n-th occurrence of (order, sku)."""
+class LineFields(models.Model):
+    """What is known of a line at one time. Identity: the n-th occurrence of (order, sku)."""
 
-    order = models.ForeignKey(
-        Order, on_delete=models.PROTECT, related_name="lines", db_index=False
-    )  # the unique key below begins with it
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
     occurrence = models.PositiveIntegerField(default=1)
     quantity = QuantityField()
@@ -94,7 +91,18 @@ class OrderLine(models.Model):
     discount = MoneyField(default=0)
     unit_cost = MoneyField(null=True)
     amount = MoneyField()  # quantity x unit_price - discount, rounded to 1/10,000
-    recorded_at = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+
+
+class OrderLine(LineFields):
+    """One line of an order as it is. What it was before stands in :class:`OrderLineVersion`."""
+
+    order = models.ForeignKey(
+        Order, on_delete=models.PROTECT, related_name="lines", db_index=False
+    )  # the unique key below begins with it
+    recorded_at = models.DateTimeField()  # since when we know it as it is
 
     class Meta:
         constraints: ClassVar = [
@@ -105,6 +113,28 @@ class OrderLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} x product {self.product_id} of order {self.order_id}"
+
+
+@append_only
+class OrderLineVersion(LineFields):
+    """A line before it was corrected or taken out. Known in ``[recorded_from, recorded_until)``."""
+
+    order = models.ForeignKey(
+        Order, on_delete=models.PROTECT, related_name="line_versions", db_index=False
+    )  # the unique key below begins with it
+    recorded_from = models.DateTimeField()
+    recorded_until = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["order", "product", "occurrence", "recorded_from"],
+                name="order_line_version_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"line of order {self.order_id} until {self.recorded_until}"
 
 
 @append_only
