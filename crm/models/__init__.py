@@ -4,7 +4,13 @@ from crm.models.calendars import BusinessCalendar, CalendarInterval, Holiday
 from crm.models.catalogue import Location, LocationMembership, Product
 from crm.models.customers import ConsentEvent, ContactPoint, Customer, CustomerTag, SearchTerm, Tag
 from crm.models.files import Attachment
-from crm.models.identity import DuplicatePair, ErasedIdentity, IdentityLink, Merge
+from crm.models.identity import (
+    DuplicatePair,
+    DuplicateSearch,
+    ErasedIdentity,
+    IdentityLink,
+    Merge,
+)
 from crm.models.imports import ImportBatch, ImportReject
 from crm.models.interactions import (
     Absence,
@@ -57,6 +63,7 @@ __all__ = [
     "CustomerFigures",
     "CustomerTag",
     "DuplicatePair",
+    "DuplicateSearch",
     "ErasedIdentity",
     "ExchangeRate",
     "Holiday",

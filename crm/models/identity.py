@@ -35,7 +35,10 @@ class Merge(models.Model):
                 fields=["record"], condition=Q(undone_at__isnull=True), name="merge_once"
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["-merged_at", "-id"], name="merge_newest")]
+        indexes: ClassVar = [
+            models.Index(fields=["-merged_at", "-id"], name="merge_newest"),
+            models.Index(fields=["-undone_at", "-id"], name="merge_undone"),
+        ]
 
     def __str__(self) -> str:
         return f"record {self.record_id} joined person {self.person_id}"
@@ -95,6 +98,16 @@ class DuplicatePair(models.Model):
 
     def __str__(self) -> str:
         return f"customers {self.first_id} and {self.second_id}: {self.score}"
+
+
+class DuplicateSearch(models.Model):
+    """How far the search for duplicates has seen; one row."""
+
+    seen_until = models.DateTimeField()  # recorded time
+    full_pass_at = models.DateTimeField()  # when it last compared everybody
+
+    def __str__(self) -> str:
+        return f"searched until {self.seen_until}"
 
 
 class ErasedIdentity(models.Model):
