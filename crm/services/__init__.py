@@ -10,12 +10,11 @@ from crm.services.catalogue import (
 from crm.services.consent import record_consent
 from crm.services.customers import ExternalIdTaken, record_customer, update_customer
 from crm.services.logins import link_login
+from crm.services.order_lines import NewLine, line_amount
 from crm.services.orders import (
     EmptyOrder,
-    NewLine,
     OrderIdTaken,
     change_order,
-    line_amount,
     record_order,
 )
 from crm.services.stages import push_stages

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -14,14 +12,25 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Conflict, InvalidInput
-from common.money import LARGEST, QUANTUM
 from common.services import record_event
 from common.time import now
 from common.validators import clean_line, parse_currency
 from crm.models import Order, OrderLine, OrderVersion
+from crm.selectors.refunds import refunded_amount
+from crm.services.order_lines import (
+    CONTENT,
+    NewLine,
+    cost_of,
+    make_lines,
+    refuse_too_large,
+    replace_lines,
+    sum_of,
+)
+from crm.services.customer_figures import note_order, refresh_figures
 from crm.services.uniqueness import refusing_doubles
 
 ZERO = Decimal(0)
+TICK = timedelta(microseconds=1)
 STATE_FIELDS = (
     "customer_id",
     "location_id",
@@ -56,20 +65,18 @@ class OrderCancelled(Conflict):
     message = _("This order was cancelled; record a new one instead.")
 
 
-@dataclass(frozen=True, slots=True)
-class NewLine:
-    """A line to record. Amount = quantity × unit_price − discount, to 1/10,000, half to even."""
+class OrderRefunded(Conflict):
+    """Money was given back for the order; it can't become less than that, or be cancelled."""
 
-    product_id: int
-    quantity: Decimal
-    unit_price: Decimal
-    discount: Decimal = ZERO
-    unit_cost: Decimal | None = None
+    code = "order_refunded"
+    message = _("Money was given back for this purchase. Take the refund back first.")
 
 
-def line_amount(quantity: Decimal, unit_price: Decimal, discount: Decimal = ZERO) -> Decimal:
-    """Return what a line comes to, rounded to 1/10,000 (half to even)."""
-    return (quantity * unit_price - discount).quantize(QUANTUM, rounding=ROUND_HALF_EVEN)
+class AmountOfLines(InvalidInput):
+    """The order has lines; its amount is their sum."""
+
+    code = "amount_of_lines"
+    message = _("This order has lines; its amount follows from them.")
 
 
 @transaction.atomic
@@ -107,20 +114,15 @@ def record_order(
     if status == Order.Status.DELIVERED and delivered_at is None:
         delivered_at = ordered_at
     _refuse_bad_times(ordered_at, delivered_at)
-    for line in lines:
-        if line.quantity < 0 or line.unit_price < 0 or line.discount < 0:
-            raise InvalidInput(
-                fields={"lines": [str(_("Quantity, price and discount can't be negative."))]}
-            )
     external_id = clean_line(external_id, max_length=64) if external_id else None
     _refuse_taken(external_id)
-    amounts = [line_amount(line.quantity, line.unit_price, line.discount) for line in lines]
-    if lines and cost is None and all(line.unit_cost is not None for line in lines):
-        cost = sum((line_amount(line.quantity, line.unit_cost or ZERO) for line in lines), ZERO)
-    if lines or amount is None:
-        amount = sum(amounts, ZERO)
-    _refuse_too_large(lines=[*amounts, amount], cost=[cost or ZERO])
     recorded_at = now()
+    rows = make_lines(lines, recorded_at=recorded_at)
+    if rows or amount is None:
+        amount = sum_of(rows)
+    if cost is None:
+        cost = cost_of(rows)
+    refuse_too_large(lines=[amount], cost=[cost or ZERO])
     with refusing_doubles(lambda: _refuse_taken(external_id)):
         order = Order.objects.create(
             external_id=external_id,
@@ -137,24 +139,10 @@ def record_order(
             recorded_at=recorded_at,
             revised_at=recorded_at,
         )
-    seen: Counter[int] = Counter()
-    rows = []
-    for line, total in zip(lines, amounts, strict=True):
-        seen[line.product_id] += 1
-        rows.append(
-            OrderLine(
-                order=order,
-                product_id=line.product_id,
-                occurrence=seen[line.product_id],
-                quantity=line.quantity,
-                unit_price=line.unit_price,
-                discount=line.discount,
-                unit_cost=line.unit_cost,
-                amount=total,
-                recorded_at=recorded_at,
-            )
-        )
+    for row in rows:
+        row.order = order
     OrderLine.objects.bulk_create(rows)
+    note_order(order)
     # The customer's timeline shows orders themselves, so the event only serves the audit.
     record_event(
         kind="order.recorded",
@@ -169,40 +157,66 @@ def record_order(
 
 
 @transaction.atomic
-def change_order(*, order_id: int, happened_at: datetime, actor: str, **changes: Any) -> Order:
-    """Change an order's state (``STATE_FIELDS``) and return it; the old state is kept.
+def change_order(
+    *,
+    order_id: int,
+    happened_at: datetime,
+    actor: str,
+    lines: Sequence[NewLine] | None = None,
+    **changes: Any,
+) -> Order:
+    """Change an order's state (``STATE_FIELDS``) and lines, and return it; the past is kept.
 
+    lines: all the lines it should have; amount and cost then follow from them. None leaves them.
     Nothing changed, nothing recorded. Unknown names raise TypeError.
 
-    :raises InvalidInput: delivered before ordered; nothing is written.
+    :raises InvalidInput: delivered before ordered, a negative number; nothing is written.
+    :raises AmountOfLines: an amount for an order with lines; nothing is written.
     :raises OrderCancelled: a cancelled order stays as it is; nothing is written.
+    :raises OrderRefunded: it would become less than what was given back; nothing is written.
+    :raises LineRefunded: the same of one line; nothing is written.
     """
     if unknown := changes.keys() - set(STATE_FIELDS):
         raise TypeError(f"not part of an order's state: {sorted(unknown)}")
     order = Order.objects.select_for_update().get(pk=order_id)
+    known_from = order.revised_at
+    # Strictly later, so that two changes within one tick of the clock are two states.
+    revised_at = max(now(), known_from + TICK)
     before = {name: getattr(order, name) for name in STATE_FIELDS}
+    rows = None if lines is None else make_lines(lines, recorded_at=revised_at)
+    if rows:
+        changes |= {"amount": sum_of(rows)} | ({"cost": cost} if (cost := cost_of(rows)) else {})
+    elif rows is None and _is_new(changes.get("amount"), order.amount) and order.lines.exists():
+        raise AmountOfLines(fields={"amount": [str(AmountOfLines.message)]})
     changed = [name for name, value in changes.items() if before[name] != value]
+    if rows is not None and _lines_differ(order, rows):
+        if not rows and "amount" not in changes:
+            raise EmptyOrder
+        changed.append("lines")
     if not changed:
         return order
     if before["status"] == Order.Status.CANCELLED:
         raise OrderCancelled
-    for name in changed:
-        setattr(order, name, changes[name])
+    _change_state(order, {name: value for name, value in changes.items() if name in changed})
     if order.status == Order.Status.DELIVERED and order.delivered_at is None:
         order.delivered_at = max(happened_at, order.ordered_at)
     if order.status != Order.Status.DELIVERED:
         order.delivered_at = None
     _refuse_bad_times(order.ordered_at, order.delivered_at)
-    known_from = order.revised_at
-    order.revised_at = max(now(), known_from)
+    refuse_too_large(amount=[order.amount], cost=[order.cost or ZERO])
+    _refuse_less_than_refunded(order)
+    order.revised_at = revised_at
     OrderVersion.objects.create(
         order=order,
         recorded_from=known_from,
-        recorded_until=order.revised_at,
+        recorded_until=revised_at,
         actor=actor,
         **before,
     )
     order.save(update_fields=[*STATE_FIELDS, "revised_at"])
+    refresh_figures({before["customer_id"], order.customer_id} - {None})
+    if rows is not None and "lines" in changed:
+        replace_lines(order=order, wanted=rows, recorded_at=revised_at)
     record_event(
         kind="order.changed",
         subject_kind="order",
@@ -215,15 +229,45 @@ def change_order(*, order_id: int, happened_at: datetime, actor: str, **changes:
     return order
 
 
+def cancel_order(*, order_id: int, happened_at: datetime, actor: str) -> Order:
+    """Cancel an order, as when a sale is undone; see :func:`change_order`."""
+    return change_order(
+        order_id=order_id, happened_at=happened_at, actor=actor, status=Order.Status.CANCELLED
+    )
+
+
+def _change_state(order: Order, changes: dict[str, Any]) -> None:
+    """Set what changes; a delivery that was at once moves with the time of the order."""
+    was_at_once = order.delivered_at == order.ordered_at
+    for name, value in changes.items():
+        setattr(order, name, value)
+    if "ordered_at" in changes and "delivered_at" not in changes and was_at_once:
+        order.delivered_at = order.ordered_at
+    if "channel" in changes:
+        order.channel = clean_line(order.channel, max_length=40)
+    if "currency" in changes:
+        order.currency = parse_currency(order.currency)
+
+
+def _is_new(amount: Decimal | None, known: Decimal) -> bool:
+    return amount is not None and amount != known
+
+
+def _lines_differ(order: Order, rows: list[OrderLine]) -> bool:
+    names = ("product_id", "occurrence", *CONTENT)
+    present = {tuple(getattr(line, name) for name in names) for line in order.lines.all()}
+    return present != {tuple(getattr(row, name) for name in names) for row in rows}
+
+
+def _refuse_less_than_refunded(order: Order) -> None:
+    refunded = refunded_amount(order.pk)
+    if refunded and (order.status == Order.Status.CANCELLED or order.amount < refunded):
+        raise OrderRefunded
+
+
 def _refuse_taken(external_id: str | None) -> None:
     if external_id and Order.objects.filter(external_id=external_id).exists():
         raise OrderIdTaken(fields={"external_id": [str(OrderIdTaken.message)]})
-
-
-def _refuse_too_large(**amounts: list[Decimal]) -> None:
-    for name, values in amounts.items():
-        if any(abs(value) > LARGEST for value in values):
-            raise InvalidInput(fields={name: [str(_("The order's amount is too large."))]})
 
 
 def _refuse_bad_times(ordered_at: datetime, delivered_at: datetime | None) -> None:
