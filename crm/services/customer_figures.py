@@ -1,0 +1,257 @@
+"""A customer's totals and consent in force, kept beside the customer in the writer's transaction.
+
+A row of :class:`CustomerFigures` adds up the customer's own record and those merged into it (their
+present ``person``); a merged record keeps its own totals, so that undoing a merge loses nothing.
+Everything here is SQL over sets, the same on both databases. Values are as stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from common.money import to_units
+from crm.models import ConsentEvent, Customer, CustomerFigures, Interaction, Order
+
+AT_ONCE = 1_000  # customers per statement
+REBUILT_AT_ONCE = 5_000  # customers per transaction of a rebuild
+
+# (customer, orders, revenue in units, last order): what is added to a customer's totals.
+Addition = tuple[int, int, int, Any]
+
+# The database's own spelling of "whatever is later, where either may be missing".
+_LATER = "CASE WHEN {0} IS NULL OR {0} < {1} THEN {1} ELSE {0} END"
+_ADD = f"""
+    INSERT INTO crm_customerfigures AS kept
+        (customer_id, orders, revenue, last_order_at, last_contact_at, last_seen_at)
+    {{rows}}
+    ON CONFLICT (customer_id) DO UPDATE SET
+        orders = kept.orders + excluded.orders,
+        revenue = kept.revenue + excluded.revenue,
+        last_order_at = {_LATER.format("kept.last_order_at", "excluded.last_order_at")},
+        last_contact_at = {_LATER.format("kept.last_contact_at", "excluded.last_contact_at")},
+        last_seen_at = {_LATER.format("kept.last_seen_at", "excluded.last_seen_at")}
+"""
+_REFRESH = f"""
+    WITH asked AS (SELECT id FROM crm_customer WHERE {{asked}}),
+    record AS (
+        SELECT id AS record_id, id AS figure_id FROM asked
+        UNION ALL
+        SELECT crm_customer.id, crm_customer.person_id
+        FROM crm_customer JOIN asked ON asked.id = crm_customer.person_id
+    ),
+    bought AS (
+        SELECT record.figure_id, COUNT(*) AS orders, MAX(crm_order.ordered_at) AS last_at,
+            SUM(CASE WHEN crm_order.currency = %s THEN crm_order.amount ELSE 0 END) AS revenue
+        FROM record JOIN crm_order ON crm_order.customer_id = record.record_id
+        WHERE crm_order.status <> %s
+        GROUP BY record.figure_id
+    ),
+    met AS (
+        SELECT record.figure_id, MAX(crm_interaction.occurred_at) AS last_at
+        FROM record JOIN crm_interaction ON crm_interaction.customer_id = record.record_id
+        WHERE crm_interaction.direction <> %s
+        GROUP BY record.figure_id
+    )
+    INSERT INTO crm_customerfigures
+        (customer_id, orders, revenue, last_order_at, last_contact_at, last_seen_at)
+    SELECT asked.id, COALESCE(bought.orders, 0), COALESCE(bought.revenue, 0),
+        bought.last_at, met.last_at, {_LATER.format("bought.last_at", "met.last_at")}
+    FROM asked
+    LEFT JOIN bought ON bought.figure_id = asked.id
+    LEFT JOIN met ON met.figure_id = asked.id
+    WHERE TRUE
+    ON CONFLICT (customer_id) DO UPDATE SET
+        orders = excluded.orders,
+        revenue = excluded.revenue,
+        last_order_at = excluded.last_order_at,
+        last_contact_at = excluded.last_contact_at,
+        last_seen_at = excluded.last_seen_at
+"""  # noqa: S608
+_CONSENT = """
+    INSERT INTO crm_consentstate AS kept (customer_id, purpose, channel, is_granted, since)
+    {rows}
+    ON CONFLICT (customer_id, purpose, channel) DO UPDATE SET
+        is_granted = excluded.is_granted, since = excluded.since
+    WHERE excluded.since >= kept.since
+"""
+_LATEST_CONSENT = """
+    SELECT customer_id, purpose, channel, is_granted, occurred_at FROM (
+        SELECT crm_consentevent.*, ROW_NUMBER() OVER (
+            PARTITION BY customer_id, purpose, channel ORDER BY occurred_at DESC, id DESC
+        ) AS place
+        FROM crm_consentevent WHERE {asked}
+    ) AS latest
+    WHERE place = 1
+"""
+
+
+def note_order(order: Order) -> None:
+    """Add a new order to its customer's totals; in the writer's transaction."""
+    if order.customer_id is None or order.status == Order.Status.CANCELLED:
+        return
+    revenue = to_units(order.amount) if order.currency == settings.KEEPWELL_CURRENCY else 0
+    add_orders([(order.customer_id, 1, revenue, order.ordered_at)])
+
+
+def add_orders(additions: Iterable[Addition]) -> None:
+    """Add new orders to totals, customers in order of id; in the writer's transaction."""
+    summed: dict[int, list[Any]] = {}
+    for customer_id, orders, revenue, last_at in additions:
+        if entry := summed.get(customer_id):
+            entry[0] += orders
+            entry[1] += revenue
+            entry[2] = max(entry[2], last_at)
+        else:
+            summed[customer_id] = [orders, revenue, last_at]
+    for record_id, person_id in _persons_of(summed):
+        orders, revenue, last_at = summed[record_id]
+        entry = summed.setdefault(person_id, [0, 0, last_at])
+        entry[0] += orders
+        entry[1] += revenue
+        entry[2] = max(entry[2], last_at)
+    rows = [
+        (customer_id, orders, revenue, last_at, None, last_at)
+        for customer_id, (orders, revenue, last_at) in sorted(summed.items())
+    ]
+    _write(_ADD, ("bigint", "int", "bigint", *["timestamptz"] * 3), rows)
+
+
+@transaction.atomic
+def note_contact(customer_id: int, at: datetime) -> None:
+    """Remember that there was a contact with a customer at an instant (aware).
+
+    For every contact but internal notes. In the transaction that records the contact.
+    """
+    who = sorted({customer_id, *(person for _record, person in _persons_of([customer_id]))})
+    rows = [(each, 0, 0, None, at, at) for each in who]
+    _write(_ADD, ("bigint", "int", "bigint", *["timestamptz"] * 3), rows)
+
+
+@transaction.atomic
+def refresh_figures(customer_ids: Iterable[int]) -> None:
+    """Add up customers' totals anew, and those of their persons, from orders and contacts.
+
+    For what an addition can't say: a changed or cancelled order, a merge or its undoing, a contact
+    that moved to another customer. After the change, in its transaction.
+    """
+    wanted = sorted(set(customer_ids))
+    wanted = sorted({*wanted, *(person for _record, person in _persons_of(wanted))})
+    for start in range(0, len(wanted), AT_ONCE):
+        ids = wanted[start : start + AT_ONCE]
+        _hold(ids)
+        _refresh(f"id IN ({', '.join(['%s'] * len(ids))})", ids)
+
+
+def refresh_consents(customer_ids: Iterable[int]) -> None:
+    """Derive the consent in force of some customers from the events anew."""
+    wanted = sorted(set(customer_ids))
+    for start in range(0, len(wanted), AT_ONCE):
+        ids = wanted[start : start + AT_ONCE]
+        places = ", ".join(["%s"] * len(ids))
+        _rebuild_consents(f"customer_id IN ({places})", ids)
+
+
+def note_consent(event: ConsentEvent) -> None:
+    """Put a new consent in force, unless a later one is known; in the writer's transaction."""
+    add_consents(
+        [(event.customer_id, event.purpose, event.channel, event.is_granted, event.occurred_at)]
+    )
+
+
+def add_consents(rows: Collection[tuple[int, str, str, bool, Any]]) -> None:
+    """Put new consents in force: (customer, purpose, channel, is granted, since)."""
+    types = ("bigint", "text", "text", "boolean", "timestamptz")
+    _write(_CONSENT, types, sorted(rows, key=lambda row: row[:3]))
+
+
+def rebuild_figures() -> int:
+    """Derive every customer's totals and consents from the facts; return how many customers.
+
+    A few thousand customers in one transaction, so that others can write in between.
+    """
+    last = Customer.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    for start in range(0, last, REBUILT_AT_ONCE):
+        span = [start, start + REBUILT_AT_ONCE]
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "INSERT INTO crm_customerfigures (customer_id, orders, revenue) "
+                    "SELECT id, 0, 0 FROM crm_customer WHERE id > %s AND id <= %s "
+                    "ON CONFLICT (customer_id) DO NOTHING",
+                    span,
+                )
+            held = CustomerFigures.objects.select_for_update().order_by("pk")
+            list(held.filter(pk__gt=span[0], pk__lte=span[1]).values_list("pk", flat=True))
+            _refresh("id > %s AND id <= %s", span)
+            _rebuild_consents("customer_id > %s AND customer_id <= %s", span)
+    return CustomerFigures.objects.count()
+
+
+def _hold(ids: list[int]) -> None:
+    """Lock the totals, so that nobody adds to them between adding up and writing."""
+    empty = [(customer_id, 0, 0, None, None, None) for customer_id in ids]
+    _write(_ADD, ("bigint", "int", "bigint", *["timestamptz"] * 3), empty)
+
+
+def _refresh(condition: str, values: list[int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _REFRESH.format(asked=condition),
+            [
+                *values,
+                settings.KEEPWELL_CURRENCY,
+                str(Order.Status.CANCELLED),
+                str(Interaction.Direction.INTERNAL),
+            ],
+        )
+
+
+def _rebuild_consents(condition: str, values: list[int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM crm_consentstate WHERE {condition}", values)  # noqa: S608
+        latest = _LATEST_CONSENT.format(asked=condition)
+        cursor.execute(
+            "INSERT INTO crm_consentstate (customer_id, purpose, channel, is_granted, since) "
+            + latest,
+            values,
+        )
+
+
+def _persons_of(customer_ids: Collection[int]) -> list[tuple[int, int]]:
+    """Return (record, person) of those that are merged into somebody; few are."""
+    ids = list(customer_ids)
+    found: list[tuple[int, int]] = []
+    for start in range(0, len(ids), AT_ONCE):
+        linked = Customer.objects.filter(
+            pk__in=ids[start : start + AT_ONCE], person__isnull=False
+        ).order_by()
+        found += linked.values_list("pk", "person_id")
+    return found
+
+
+def _write(statement: str, types: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    """Run an upsert for rows: one statement with arrays on PostgreSQL, many small on SQLite."""
+    if not rows:
+        return
+    rows = [tuple(map(_stored, row)) for row in rows]
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            arrays = ", ".join(f"%s::{kind}[]" for kind in types)
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            rows_of = f"SELECT * FROM unnest({arrays})"  # noqa: S608 - names of types
+            cursor.execute(statement.format(rows=rows_of), columns)
+        else:
+            places = ", ".join(["%s"] * len(types))
+            cursor.executemany(statement.format(rows=f"VALUES ({places})"), rows)
+
+
+def _stored(value: Any) -> Any:
+    """Return an instant as the database keeps it; imports bring it as text already."""
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    return value
