@@ -86,6 +86,14 @@ class Task(models.Model):
                 fields=["location", "due_at", "id"], condition=Q(status="open"), name="task_team"
             ),
             models.Index(fields=["due_at", "id"], condition=Q(status="open"), name="task_due"),
+            models.Index(
+                fields=["-finished_at", "-id"], condition=~Q(status="open"), name="task_finished"
+            ),
+            models.Index(
+                fields=["assignee", "-finished_at", "-id"],
+                condition=~Q(status="open"),
+                name="task_finished_of",
+            ),
             models.Index(fields=["customer", "-created_at", "-id"], name="task_of_customer"),
             models.Index(
                 fields=["remind_at", "id"],
@@ -99,7 +107,10 @@ class Task(models.Model):
 
 
 class ContactCadence(models.Model):
-    """Get in touch every so many days; any real contact starts the count again."""
+    """Get in touch every so many days; any real contact starts the count again.
+
+    ``next_due_at``: when the next task is opened; None while the one for the last date is open.
+    """
 
     customer = models.OneToOneField(Customer, on_delete=models.CASCADE, related_name="cadence")
     every_days = models.PositiveSmallIntegerField(_("every (days)"))
@@ -107,7 +118,7 @@ class ContactCadence(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
     last_contact_at = models.DateTimeField(null=True)
-    next_due_at = models.DateTimeField(db_index=True)
+    next_due_at = models.DateTimeField(null=True, db_index=True)
     recorded_at = models.DateTimeField()
 
     class Meta:
