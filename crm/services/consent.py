@@ -11,6 +11,7 @@ from common.errors import InvalidInput
 from common.services import record_event
 from common.time import now
 from crm.models import ConsentEvent
+from crm.services.customer_figures import note_consent
 
 
 @transaction.atomic
@@ -45,6 +46,7 @@ def record_consent(
         occurred_at=happened_at,
         recorded_at=now(),
     )
+    note_consent(consent)
     record_event(
         kind="consent.given" if is_granted else "consent.withdrawn",
         subject_kind="consent",
