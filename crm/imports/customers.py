@@ -18,12 +18,13 @@ from crm.imports.customer_rows import (
     known_customers,
     write_customers,
 )
+from crm.imports.forgotten import refuse_forgotten
 from crm.imports.kinds import Checked, Counts, Kind
 from crm.imports.lookups import Lookup
 from crm.imports.mapping import Mapping
 from crm.imports.scratch import Row, Scratch
 from crm.models import ConsentEvent, Customer, Location
-from crm.services.customers import search_terms
+from crm.services.contacts import search_terms
 
 BLANK = ("name", "language", "country", "city", "source", "industry")  # text that is never null
 SOURCE = "import"
@@ -65,6 +66,7 @@ class Customers(Kind):
         checked.resolve("location", self._shops)
         if "location" in checked.columns:
             checked.columns["location_id"] = checked.columns["location"]
+        refuse_forgotten(checked)
 
     def weight(self, rows: list[Row]) -> int:
         """A customer takes about ten rows."""
@@ -101,6 +103,9 @@ class Customers(Kind):
             if key in known:
                 counts.updated += is_changed
                 counts.unchanged += not is_changed
+                self.note(key, "updated" if is_changed else "unchanged")
+            else:
+                self.note(key, "created")
             if is_changed:
                 writes.terms[customer.id] = _terms(key, customer)
         if not self.context.is_dry_run:
@@ -190,14 +195,4 @@ def _update_contacts(
 
 
 def _terms(key: str, customer: Known) -> set[tuple[str, str]]:
-    primary = {
-        kind: normalized
-        for (kind, normalized), (_id, is_primary) in customer.contacts.items()
-        if is_primary
-    }
-    return search_terms(
-        name=customer.plain[0],
-        email=primary.get("email", ""),
-        phone=primary.get("phone", ""),
-        external_id=key,
-    )
+    return search_terms(name=customer.plain[0], contacts=customer.contacts, external_id=key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,8 +12,10 @@ from django.utils.translation import gettext_lazy as _
 
 from common.errors import Conflict, InvalidInput
 from common.services import record_event
-from common.validators import clean_email, clean_line, clean_phone
-from crm.models import ContactPoint, Customer, CustomerTag, SearchTerm, Tag
+from common.validators import clean_line
+from crm.models import Channel, ContactPoint, Customer, CustomerFigures, CustomerTag, Tag
+from crm.services.contacts import set_contacts, set_primary_contact, write_search_terms
+from crm.services.erased import refuse_erased
 from crm.services.uniqueness import refusing_doubles
 
 PLAIN_FIELDS = {
@@ -29,7 +31,9 @@ PLAIN_FIELDS = {
     "acquisition_cost",
     "location_id",
     "external_id",
+    "preferred_channel",
 }
+LISTS = {"emails": "email", "phones": "phone"}  # all of a kind, the first one primary
 TEXT_LENGTHS = {
     "name": 255,
     "language": 10,
@@ -46,20 +50,6 @@ class ExternalIdTaken(Conflict):
 
     code = "external_id_taken"
     message = _("Another customer has this external id.")
-
-
-def search_terms(
-    *, name: str, email: str, phone: str, external_id: str | None
-) -> set[tuple[str, str]]:
-    """Return the (kind, term) pairs by which a customer is found; terms are casefolded."""
-    terms = {("name", name.casefold()[:254])} if name else set()
-    if email:
-        terms.add(("email", email.casefold()))
-    if phone:
-        terms.add(("phone", phone.lstrip("+")))
-    if external_id:
-        terms.add(("id", external_id.casefold()))
-    return terms
 
 
 @transaction.atomic
@@ -82,13 +72,18 @@ def record_customer(
     acquisition_cost: Decimal | None = None,
     location_id: int | None = None,
     tags: Iterable[str] = (),
+    preferred_channel: str = "",
+    emails: Sequence[str] = (),
+    phones: Sequence[str] = (),
     is_invented: bool = False,
 ) -> Customer:
     """Return a new customer.
 
     external_id: the caller's own id; unique.
+    emails, phones: all of them, the first one primary; instead of ``email`` and ``phone``.
     is_invented: the name and addresses belong to nobody (demo data).
 
+    :raises ErasedCustomer: the person was erased; nothing is written.
     :raises ExternalIdTaken: another customer has the external id; nothing is written.
     :raises ValidationError: a value can't be used.
     """
@@ -103,6 +98,11 @@ def record_customer(
             "source": source,
         }
     )
+    refuse_erased(external_id=fields["external_id"], email=email, phone=phone)
+    for other_email in emails:
+        refuse_erased(email=other_email)
+    for other_phone in phones:
+        refuse_erased(phone=other_phone)
     if kind not in Customer.Kind.values:
         raise InvalidInput(fields={"kind": [str(_("Unknown kind of customer."))]})
     _refuse_taken(fields["external_id"])
@@ -114,15 +114,20 @@ def record_customer(
             acquired_at=acquired_at,
             acquisition_cost=acquisition_cost,
             location_id=location_id,
+            preferred_channel=_known_channel(preferred_channel),
             is_invented=is_invented,
             recorded_at=happened_at,
         )
-    _set_contact(customer, ContactPoint.Kind.EMAIL, email, happened_at)
-    _set_contact(customer, ContactPoint.Kind.PHONE, phone, happened_at)
+    set_primary_contact(customer, ContactPoint.Kind.EMAIL, email, happened_at)
+    set_primary_contact(customer, ContactPoint.Kind.PHONE, phone, happened_at)
+    for name, values in (("emails", emails), ("phones", phones)):
+        if values:
+            set_contacts(customer, LISTS[name], values, happened_at)
     for tag_name in tags:
         tag, _created = Tag.objects.get_or_create(name=clean_line(tag_name, max_length=60))
         CustomerTag.objects.get_or_create(customer=customer, tag=tag)
-    _write_search_terms(customer)
+    write_search_terms(customer)
+    CustomerFigures.objects.create(customer=customer)
     record_event(
         kind="customer.recorded",
         subject_kind="customer",
@@ -140,12 +145,15 @@ def update_customer(
 ) -> Customer:
     """Change a customer's fields, email or phone, and return it; unknown names raise TypeError.
 
+    ``emails`` and ``phones`` replace all of their kind; the first one becomes the primary one.
+
     What really changed is recorded as an event: the field names as codes, before and after in
     its erasable side row. Nothing changed, nothing recorded.
 
     :raises ExternalIdTaken: another customer has the external id; nothing is written.
     """
     contacts = {kind: changes.pop(kind) for kind in ContactPoint.Kind.values if kind in changes}
+    lists = {name: changes.pop(name) for name in LISTS if name in changes}
     if unknown := changes.keys() - PLAIN_FIELDS:
         raise TypeError(f"not fields of a customer: {sorted(unknown)}")
     customer = Customer.objects.select_for_update().get(pk=customer_id)
@@ -159,13 +167,19 @@ def update_customer(
     if changed:
         with refusing_doubles(lambda: _refuse_taken(changes.get("external_id"))):
             customer.save(update_fields=changed)
-    detail = {name: [_plain(before[name]), _plain(getattr(customer, name))] for name in changed}
+    detail: dict[str, Any] = {
+        name: [_plain(before[name]), _plain(getattr(customer, name))] for name in changed
+    }
     for kind, value in contacts.items():
-        if (old := _set_contact(customer, kind, value or "", happened_at)) is not None:
+        if (old := set_primary_contact(customer, kind, value or "", happened_at)) is not None:
             changed.append(kind)
             detail[kind] = [old, value]
+    for name, values in lists.items():
+        if (former := set_contacts(customer, LISTS[name], values, happened_at)) is not None:
+            changed.append(name)
+            detail[name] = [former, list(values)]
     if changed:
-        _write_search_terms(customer)
+        write_search_terms(customer)
         record_event(
             kind="customer.changed",
             subject_kind="customer",
@@ -190,57 +204,17 @@ def _clean(fields: dict[str, Any]) -> dict[str, Any]:
             cleaned[name] = clean_line(cleaned[name] or "", max_length=length)
     if "external_id" in cleaned:
         cleaned["external_id"] = cleaned["external_id"] or None
+    if "preferred_channel" in cleaned:
+        cleaned["preferred_channel"] = _known_channel(cleaned["preferred_channel"] or "")
     return cleaned
+
+
+def _known_channel(channel: str) -> str:
+    if channel and channel not in Channel.values:
+        raise InvalidInput(fields={"preferred_channel": [str(_("Unknown channel."))]})
+    return channel
 
 
 def _refuse_taken(external_id: str | None) -> None:
     if external_id and Customer.objects.filter(external_id=external_id).exists():
         raise ExternalIdTaken(fields={"external_id": [str(ExternalIdTaken.message)]})
-
-
-def _set_contact(customer: Customer, kind: str, value: str, happened_at: datetime) -> str | None:
-    """Make value the primary contact of its kind; the old value if that changed anything."""
-    points = ContactPoint.objects.filter(customer=customer, kind=kind)
-    primary = points.filter(is_primary=True).first()
-    old = primary.value if primary else ""
-    if not value.strip():
-        if primary is None:
-            return None
-        primary.delete()
-        return old
-    clean = clean_email(value) if kind == ContactPoint.Kind.EMAIL else clean_phone(value)
-    if primary and primary.normalized == clean:
-        return None
-    points.filter(is_primary=True).update(is_primary=False)
-    ContactPoint.objects.update_or_create(
-        customer=customer,
-        kind=kind,
-        normalized=clean,
-        defaults={
-            "value": clean_line(value, max_length=254),
-            "is_primary": True,
-            "recorded_at": happened_at,
-        },
-    )
-    return old
-
-
-def _write_search_terms(customer: Customer) -> None:
-    contacts = {
-        point.kind: point.normalized for point in customer.contact_points.filter(is_primary=True)
-    }
-    terms = search_terms(
-        name=customer.name,
-        email=contacts.get("email", ""),
-        phone=contacts.get("phone", ""),
-        external_id=customer.external_id,
-    )
-    own = customer.search_terms.filter(kind__in=["name", "email", "phone", "id"])
-    present = {(row.kind, row.term): row.pk for row in own}
-    SearchTerm.objects.filter(pk__in=[present[key] for key in present.keys() - terms]).delete()
-    SearchTerm.objects.bulk_create(
-        [
-            SearchTerm(customer=customer, kind=kind, term=term)
-            for kind, term in terms - present.keys()
-        ]
-    )

@@ -103,6 +103,7 @@ def test_filled_cells_overwrite_and_empty_ones_do_not(imported):
         "ann",
         "1",
         "new@example.org",
+        "old@example.org",  # former addresses still find somebody
     }
 
 
