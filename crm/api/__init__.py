@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from crm.api.bulk import CustomerBulk, LocationBulk, OrderBulk, ProductBulk
 from crm.api.catalogue import LocationList, ProductDetail, ProductList
 from crm.api.customers import CustomerDetail, CustomerList
 from crm.api.events import EventList
@@ -9,11 +10,15 @@ from crm.api.orders import OrderDetail, OrderList
 
 api_urls = [
     path("customers/", CustomerList.as_view(), name="api-customers"),
+    path("customers/bulk/", CustomerBulk.as_view(), name="api-customers-bulk"),
     path("customers/<slug:ref>/", CustomerDetail.as_view(), name="api-customer"),
     path("orders/", OrderList.as_view(), name="api-orders"),
+    path("orders/bulk/", OrderBulk.as_view(), name="api-orders-bulk"),
     path("orders/<slug:ref>/", OrderDetail.as_view(), name="api-order"),
     path("products/", ProductList.as_view(), name="api-products"),
+    path("products/bulk/", ProductBulk.as_view(), name="api-products-bulk"),
     path("products/<slug:ref>/", ProductDetail.as_view(), name="api-product"),
     path("locations/", LocationList.as_view(), name="api-locations"),
+    path("locations/bulk/", LocationBulk.as_view(), name="api-locations-bulk"),
     path("events/", EventList.as_view(), name="api-events"),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -29,10 +29,12 @@ def apply_plain(
     refs: bool,
     stamp: str,
     is_dry_run: bool,
+    note: Callable[[str, str], None],
 ) -> tuple[Counts, set[str]]:
     """Insert and update rows that stand alone; filled cells overwrite.
 
     new: what a new row has where the file says nothing.
+    note: is told each code and what became of it.
     Returns the counts, and the codes of the rows that needed no change.
     """
     known = {
@@ -52,14 +54,17 @@ def apply_plain(
                 for name, value in zip(names, values, strict=True)
             ]
             inserts.append([code, *filled, stamp])
+            note(code, "created")
             continue
         wanted = [
             old if value is None else value for old, value in zip(row[2:], values, strict=True)
         ]
         if wanted == list(row[2:]):
             unchanged.add(code)
+            note(code, "unchanged")
         else:
             updates.append([*wanted, row[1]])
+            note(code, "updated")
     if not is_dry_run:
         columns = [key, *names, "recorded_at"]
         if refs:
@@ -97,6 +102,7 @@ class Locations(Kind):
             refs=False,
             stamp=stamp,
             is_dry_run=self.context.is_dry_run,
+            note=self.note,
         )
         return counts
 
@@ -167,11 +173,14 @@ class Products(Kind):
             refs=True,
             stamp=stamp,
             is_dry_run=self.context.is_dry_run,
+            note=self.note,
         )
         offers = {sku: row[-1] for sku, row in records if row[-1] and sku in unchanged}
-        relinked = len(_wrong_offers(offers))
-        counts.unchanged -= relinked
-        counts.updated += relinked
+        relinked = _wrong_offers(offers)
+        counts.unchanged -= len(relinked)
+        counts.updated += len(relinked)
+        for sku in relinked:
+            self.note(sku, "updated")
         return counts
 
     def finish(self, scratch: Scratch) -> None:
@@ -184,11 +193,12 @@ class Products(Kind):
         )
         for portion in portions(pairs, 1_000):
             with transaction.atomic():
-                update_rows(Product, ("special_offer_id",), _wrong_offers(dict(portion)))
+                wrong = _wrong_offers(dict(portion))
+                update_rows(Product, ("special_offer_id",), list(wrong.values()))
 
 
-def _wrong_offers(offers: dict[str, str]) -> list[tuple[int | None, int]]:
-    """Return (right offer, product) database ids where a product's special offer is another."""
+def _wrong_offers(offers: dict[str, str]) -> dict[str, tuple[int | None, int]]:
+    """Return SKU → database ids of right offer and product, where the offer is another so far."""
     known = {
         sku: (row_id, offer_id)
         for sku, row_id, offer_id in fetch_rows(
@@ -199,8 +209,8 @@ def _wrong_offers(offers: dict[str, str]) -> list[tuple[int | None, int]]:
         )
     }
     right = {sku: known.get(offer, (None, None))[0] for sku, offer in offers.items()}
-    return [
-        (right[sku], known[sku][0])
+    return {
+        sku: (right[sku], known[sku][0])
         for sku in offers
         if right[sku] is None or known[sku][1] != right[sku]
-    ]
+    }

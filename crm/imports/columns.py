@@ -23,9 +23,13 @@ LANGUAGE_NAMES = {"zh": "zh-hans", "zh-cn": "zh-hans", "cn": "zh-hans"}
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """Stands in a column where a cell could not be used."""
+    """Stands in a column where a cell could not be used.
+
+    is_secret: nothing of its row may be kept, not even to show what was refused.
+    """
 
     reason: str
+    is_secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)

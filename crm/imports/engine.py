@@ -83,7 +83,7 @@ def import_source(
     kind.check_header([*names.values(), *mapping.constants])
     outcome = Outcome(plan.kind, plan.mode, None)
     outcome.ignored_columns = [name for name in source.header if name and name not in names]
-    run = _Run(kind, outcome, tell)
+    run = Run(kind, outcome, tell)
     if is_dry_run:
         with tempfile.TemporaryDirectory(prefix="keepwell-import-") as folder:
             run.scratch = Scratch(Path(folder) / "scratch.sqlite3", kind.stored, kind.kept)
@@ -145,7 +145,7 @@ def _names(header: list[str], kind: Kind, mapping: Mapping) -> dict[str, str]:
     return names
 
 
-class _Run:
+class Run:
     """One import under way."""
 
     scratch: Scratch

@@ -48,15 +48,16 @@ class Checked:
             if lookup.has_bad:
                 self.suspects.add(name)
 
-    def spoil(self, name: str, place: int, reason: str) -> None:
+    def spoil(self, name: str, place: int, reason: str | Bad) -> None:
         """Declare one cell unusable."""
-        self.columns[name][place] = Bad(reason)
+        self.columns[name][place] = reason if isinstance(reason, Bad) else Bad(reason)
         self.suspects.add(name)
 
     def rejects(self) -> tuple[set[int], list[Reject]]:
         """Return the places of the unusable rows, and everything wrong with them."""
         places: set[int] = set()
         found: list[Reject] = []
+        secret: set[int] = set()
         for name in sorted(self.suspects):
             texts = self.texts.get(name, ())
             for place, value in enumerate(self.columns[name]):
@@ -64,7 +65,12 @@ class Checked:
                     places.add(place)
                     text = texts[place] if texts else ""
                     found.append((self.lines[place], name, text, value.reason))
-        return places, found
+                    if value.is_secret:
+                        secret.add(self.lines[place])
+        return places, [
+            (line, name, "" if line in secret else text, reason)
+            for line, name, text, reason in found
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,8 @@ class Kind:
         self.columns = {column.name: column for column in self.list_columns(context.mapping)}
         self.present: set[str] = set()
         self._memos: dict[str, Memo] = {}
+        # Is told what became of each record: its key, and created, updated or unchanged.
+        self.note: Callable[[str, str], None] = lambda key, outcome: None
         self.refuse: Callable[[Iterable[Reject]], None] = lambda rejects: None
 
     def list_columns(self, mapping: Mapping) -> list[Column]:

@@ -8,6 +8,8 @@ from django.db import models
 
 from crm.imports.bulk import fetch_rows
 from crm.imports.columns import MEMO_LIMIT, Bad, Stored
+from crm.imports.forgotten import erased_ids, forgotten
+from crm.models import Customer
 
 
 class Lookup:
@@ -16,6 +18,7 @@ class Lookup:
     def __init__(self, model: type[models.Model], name: str, unknown: str) -> None:
         """unknown: the reason given where nothing is found."""
         self.model, self.name, self.unknown = model, name, Bad(unknown)
+        self.forgotten = forgotten() if model is Customer else self.unknown
         self.ids: dict[Stored | Bad, int | Bad | None] = {None: None}
         self.has_bad = False
 
@@ -28,10 +31,11 @@ class Lookup:
         if new:
             found = fetch_rows(self.model, (self.name, "id"), where=self.name, among=new)
             self.ids.update(found)
-            for text in new:
-                if text not in self.ids:
-                    self.ids[text] = self.unknown
-                    self.has_bad = True
+            unknown = [text for text in new if text not in self.ids]
+            erased = erased_ids(unknown) if self.model is Customer else set()
+            for text in unknown:
+                self.ids[text] = self.forgotten if text in erased else self.unknown
+                self.has_bad = True
         for cell in distinct:
             if isinstance(cell, Bad):
                 self.ids[cell] = cell

@@ -228,6 +228,8 @@ class Orders(Kind):
         new = [state for state in records if state.key not in known]
         self._add_new(new, stamp, writes)
         counts = Counts(created=len(new))
+        for state in new:
+            self.note(state.key, "created")
         if known:
             self._add_changes(records, known, stamp, scratch, counts, writes)
         if not self.context.is_dry_run:
@@ -292,8 +294,10 @@ class Orders(Kind):
             after = self._state_after(state, tuple(before), stamp)
             if not lines_changed and after == tuple(before):
                 counts.unchanged += 1
+                self.note(state.key, "unchanged")
                 continue
             counts.updated += 1
+            self.note(state.key, "updated")
             until = max(stamp, revised_at)
             writes.versions.append((order_id, revised_at, until, self.context.actor, *before))
             writes.states.append((*after, until, order_id))

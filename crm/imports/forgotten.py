@@ -1,0 +1,58 @@
+"""Rows about people who were erased: refused, and nothing of them is kept but the line's number."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import repeat
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
+
+from common.validators import clean_email, clean_phone
+from crm.imports.bulk import fetch_rows
+from crm.imports.columns import Bad
+from crm.models import Customer, ErasedIdentity
+from crm.selectors.erased import Identity, erased_among
+
+if TYPE_CHECKING:
+    from crm.imports.kinds import Checked
+
+Kind = ErasedIdentity.Kind
+CONTACTS = {Kind.EMAIL.value: clean_email, Kind.PHONE.value: clean_phone}
+
+
+def forgotten() -> Bad:
+    """Return what stands in the place of an id or address of somebody erased."""
+    return Bad(_("Erased: this person was erased and is not brought back."), is_secret=True)
+
+
+def erased_ids(external_ids: Collection[str]) -> set[str]:
+    """Return those of the external ids whose owner was erased."""
+    asked = zip(repeat(Kind.EXTERNAL_ID.value), external_ids)
+    return {value for _kind, value in erased_among(asked)} if external_ids else set()
+
+
+def refuse_forgotten(checked: Checked) -> None:
+    """Refuse rows that would record somebody erased anew, known by id, email or phone.
+
+    A customer who is known stays: an address may have belonged to two people.
+    """
+    if not ErasedIdentity.objects.exists():
+        return
+    places: dict[Identity, list[int]] = {}
+    for name, compare in ((Kind.EXTERNAL_ID.value, str), *CONTACTS.items()):
+        for place, cell in enumerate(checked.columns.get(name, ())):
+            if isinstance(cell, str):
+                places.setdefault((name, compare(cell)), []).append(place)
+    erased = erased_among(places)
+    if not erased:
+        return
+    ids = checked.columns[Kind.EXTERNAL_ID.value]
+    hits = {place for identity in erased for place in places[identity]}
+    asked = {ids[place] for place in hits if isinstance(ids[place], str)}
+    rows = fetch_rows(Customer, ("external_id",), where="external_id", among=asked)
+    known = {external_id for (external_id,) in rows}
+    for kind, value in erased:
+        for place in places[kind, value]:
+            if ids[place] not in known:
+                checked.spoil(kind, place, forgotten())
