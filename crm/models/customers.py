@@ -73,6 +73,9 @@ class Customer(models.Model):
             models.Index(fields=["stage", "id"], name="customer_stage"),
             models.Index(fields=["location", "id"], name="customer_location"),
             models.Index(fields=["recorded_at", "id"], name="customer_recorded"),
+            models.Index(fields=["country", "id"], name="customer_country"),
+            models.Index(fields=["source", "id"], name="customer_source"),
+            models.Index(fields=["industry", "id"], name="customer_industry"),
         ]
 
     def __str__(self) -> str:
@@ -156,12 +159,13 @@ class CustomerTag(models.Model):
     """A label on a customer."""
 
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="tags")
-    tag = models.ForeignKey(Tag, on_delete=models.CASCADE)
+    tag = models.ForeignKey(Tag, on_delete=models.CASCADE, db_index=False)
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["customer", "tag"], name="customer_tag_once"),
         ]
+        indexes: ClassVar = [models.Index(fields=["tag", "customer"], name="customer_tag_who")]
 
     def __str__(self) -> str:
         return f"tag {self.tag_id} on customer {self.customer_id}"

@@ -64,6 +64,12 @@ class Order(OrderFields):
         indexes: ClassVar = [
             models.Index(fields=["customer", "-ordered_at", "-id"], name="order_of_customer"),
             models.Index(fields=["-ordered_at", "-id"], name="order_newest"),
+            models.Index(fields=["location", "-ordered_at", "-id"], name="order_of_location"),
+            models.Index(
+                fields=["status", "-ordered_at", "-id"],
+                condition=Q(status__in=["placed", "cancelled"]),
+                name="order_not_delivered",
+            ),
             models.Index(fields=["revised_at", "id"], name="order_revised"),
             models.Index(
                 fields=["recorded_at", "id"], condition=Q(entry="live"), name="order_live_recorded"

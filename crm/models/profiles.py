@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from common.money import MoneyField, QuantityField
 from common.refs import new_ref
 from crm.models.customers import ConsentEvent, Customer
+
+
+NEVER = datetime(1900, 1, 1, tzinfo=UTC)
 
 
 class Note(models.Model):
@@ -92,6 +97,7 @@ class CustomFieldValue(models.Model):
             models.Index(fields=["field", "text", "customer"], name="custom_value_text"),
             models.Index(fields=["field", "number", "customer"], name="custom_value_number"),
             models.Index(fields=["field", "date", "customer"], name="custom_value_date"),
+            models.Index(fields=["field", "boolean", "customer"], name="custom_value_boolean"),
         ]
 
     def __str__(self) -> str:
@@ -113,11 +119,16 @@ class CustomerFigures(models.Model):
     last_order_at = models.DateTimeField(null=True)
     last_contact_at = models.DateTimeField(null=True)
     last_seen_at = models.DateTimeField(null=True)
+    seen_order = models.GeneratedField(
+        expression=Coalesce("last_seen_at", NEVER),
+        output_field=models.DateTimeField(),
+        db_persist=True,
+    )  # to sort by: who was never seen stands behind everybody
 
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["-revenue", "-customer"], name="figures_by_value"),
-            models.Index(fields=["-last_seen_at", "-customer"], name="figures_by_last_seen"),
+            models.Index(fields=["-seen_order", "-customer"], name="figures_by_last_seen"),
         ]
 
     def __str__(self) -> str:
@@ -159,12 +170,16 @@ class SavedView(models.Model):
     name = models.CharField(_("name"), max_length=80)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     is_shared = models.BooleanField(_("shared with colleagues"), default=False)
+    is_default = models.BooleanField(_("opens first"), default=False)  # for its owner
     query = models.CharField(max_length=2000)  # the list's own query string
     created_at = models.DateTimeField()
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["owner", "page", "name"], name="saved_view_once"),
+            models.UniqueConstraint(
+                fields=["owner", "page"], condition=Q(is_default=True), name="saved_view_default"
+            ),
         ]
         indexes: ClassVar = [
             models.Index(
