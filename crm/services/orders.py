@@ -17,6 +17,7 @@ from common.time import now
 from common.validators import clean_line, parse_currency
 from crm.models import Order, OrderLine, OrderVersion
 from crm.selectors.refunds import refunded_amount
+from crm.services.customer_figures import note_order, refresh_figures
 from crm.services.order_lines import (
     CONTENT,
     NewLine,
@@ -26,7 +27,6 @@ from crm.services.order_lines import (
     replace_lines,
     sum_of,
 )
-from crm.services.customer_figures import note_order, refresh_figures
 from crm.services.uniqueness import refusing_doubles
 
 ZERO = Decimal(0)

@@ -1,0 +1,157 @@
+"""Requests to leave: one, the list, those due for a decision, and what the save rate is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.utils.translation import get_language
+
+from common.errors import NotFound
+from crm.models import CancelDecision, CancelReason, CancelRequest
+
+MATURE_AFTER = timedelta(days=90)  # an outcome counts once the request is so old
+
+
+def reason_name(reason: CancelReason | None) -> str:
+    """Return a reason's name in the reader's language, else in any it has, else its code."""
+    if reason is None:
+        return ""
+    wanted = (get_language() or settings.LANGUAGE_CODE, settings.LANGUAGE_CODE)
+    found = next((reason.names[code] for code in wanted if reason.names.get(code)), "")
+    return found or next(iter(reason.names.values()), reason.code)
+
+
+def list_reasons(*, with_archived: bool = False) -> QuerySet[CancelReason]:
+    """Return the business's reasons in their order; those taken off the list on demand."""
+    reasons = CancelReason.objects.order_by("position", "code")
+    return reasons if with_archived else reasons.filter(archived_at__isnull=True)
+
+
+def get_reason(code: str) -> CancelReason:
+    """Return the reason with this code.
+
+    :raises NotFound: none has it.
+    """
+    reason = CancelReason.objects.filter(code=code).first()
+    if reason is None:
+        raise NotFound
+    return reason
+
+
+def list_cancel_requests(
+    *,
+    customer_id: int | None = None,
+    outcome: str = "",
+    reason_id: int | None = None,
+    due_at: datetime | None = None,
+) -> QuerySet[CancelRequest]:
+    """Return requests with customer, reason and offer.
+
+    due_at: only those that are 90 days old by then and still not decided.
+    """
+    requests = CancelRequest.objects.select_related("customer", "reason", "offer__product")
+    if customer_id is not None:
+        requests = requests.filter(customer_id=customer_id)
+    if outcome:
+        requests = requests.filter(outcome=outcome)
+    if reason_id is not None:
+        requests = requests.filter(reason_id=reason_id)
+    if due_at is not None:
+        requests = requests.filter(
+            outcome=CancelRequest.Outcome.OPEN, requested_at__lte=due_at - MATURE_AFTER
+        )
+    return requests
+
+
+def get_cancel_request(ref: str) -> CancelRequest:
+    """Return the request with this ref or, failing that, this external id.
+
+    :raises NotFound: none has either.
+    """
+    requests = list_cancel_requests()
+    found = requests.filter(ref=ref).first() or requests.filter(external_id=ref).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class SaveRateBasis:
+    """Customers behind the save rate of a period, by customer id.
+
+    attempts: who asked to leave, at least 90 days ago (the denominator).
+    saved: of those, who stayed (the numerator).
+    undecided: of those, whose outcome nobody told yet; they count as not saved.
+    pending: who asked less than 90 days ago; in neither number.
+    """
+
+    attempts: frozenset[int]
+    saved: frozenset[int]
+    undecided: frozenset[int]
+    pending: frozenset[int]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every attempt of the period is old enough and decided."""
+        return not self.undecided and not self.pending
+
+
+def save_rate_basis(
+    *, start: datetime, end: datetime, as_of: datetime, known_at: datetime
+) -> SaveRateBasis:
+    """Return who asked to leave in ``[start, end)`` and who of them was kept.
+
+    One attempt per customer and window: requests within 90 days after a counted one belong to it,
+    and the last outcome of the window is its outcome.
+    as_of: cuts by the time it happened.  known_at: cuts by the time it was recorded.
+    A customer with several attempts in the period is saved if the last of them was. One query.
+    """
+    rows = (
+        requests_as_known(known_at)
+        .filter(requested_at__lt=min(end + MATURE_AFTER, as_of))
+        .filter(requested_at__gte=start - 40 * MATURE_AFTER)
+        .order_by("customer_id", "requested_at", "id")
+        .values_list("customer_id", "requested_at", "known_outcome")
+    )
+    attempts: dict[int, list[tuple[datetime, str]]] = {}
+    for customer_id, requested_at, outcome in rows:
+        windows = attempts.setdefault(customer_id, [])
+        if windows and requested_at < windows[-1][0] + MATURE_AFTER:
+            windows[-1] = (windows[-1][0], outcome)
+        else:
+            windows.append((requested_at, outcome))
+    outcomes: dict[int, str] = {}
+    pending = set()
+    for customer_id, windows in attempts.items():
+        for began, outcome in windows:
+            if not start <= began < end:
+                continue
+            if began + MATURE_AFTER > as_of:
+                pending.add(customer_id)
+            else:
+                outcomes[customer_id] = outcome
+    return SaveRateBasis(
+        attempts=frozenset(outcomes),
+        saved=_with(outcomes, CancelRequest.Outcome.STAYED),
+        undecided=_with(outcomes, CancelRequest.Outcome.OPEN),
+        pending=frozenset(pending),
+    )
+
+
+def requests_as_known(known_at: datetime) -> QuerySet[CancelRequest]:
+    """Return requests known at a time, with ``known_outcome`` and ``known_decided_at`` of then."""
+    latest = CancelDecision.objects.filter(
+        request=OuterRef("pk"), recorded_at__lte=known_at
+    ).order_by("-id")
+    return CancelRequest.objects.filter(recorded_at__lte=known_at).annotate(
+        known_outcome=Coalesce(Subquery(latest.values("outcome")[:1]), CancelRequest.Outcome.OPEN),
+        known_decided_at=Subquery(latest.values("decided_at")[:1]),
+    )
+
+
+def _with(outcomes: dict[int, str], outcome: str) -> frozenset[int]:
+    return frozenset(customer for customer, known in outcomes.items() if known == outcome)
