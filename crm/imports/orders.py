@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
+from common.money import to_units
 from common.refs import new_refs
 from common.validators import parse_currency
 from crm.imports import columns as read
@@ -28,8 +31,10 @@ from crm.imports.order_checks import (
 )
 from crm.imports.order_rows import (
     STATE,
+    LineChanges,
     Writes,
     known_lines,
+    later_than,
     line_content,
     make_lines,
     write_orders,
@@ -37,8 +42,12 @@ from crm.imports.order_rows import (
 from crm.imports.scratch import Row, Scratch
 from crm.imports.sources import UnreadableFile
 from crm.models import Customer, Location, Order, Product
+from crm.selectors.refunds import refunded_lines_of, refunded_of
+from crm.services.order_lines import LineRefunded
+from crm.services.orders import OrderCancelled, OrderRefunded
 
 DELIVERED = Order.Status.DELIVERED
+ZERO = Decimal(0)
 
 
 @dataclass(slots=True)
@@ -224,7 +233,7 @@ class Orders(Kind):
                 lock=True,
             )
         }
-        writes = Writes([], [], [], [], [], [])
+        writes = Writes()
         new = [state for state in records if state.key not in known]
         self._add_new(new, stamp, writes)
         counts = Counts(created=len(new))
@@ -276,7 +285,10 @@ class Orders(Kind):
         counts: Counts,
         writes: Writes,
     ) -> None:
-        lines_by_order = known_lines([row[0] for row in known.values()])
+        ids = [row[0] for row in known.values()]
+        lines_by_order = known_lines(ids)
+        refunded = refunded_of(ids)
+        refunded_lines = refunded_lines_of(list(refunded))
         spoiled = scratch.spoiled(list(known))
         for state in records:
             if (row := known.get(state.key)) is None:
@@ -288,17 +300,26 @@ class Orders(Kind):
                 reason = _("This order has lines; its amount follows from them.")
                 self.refuse((bad[0], "amount", "", reason) for bad in state.rows)
                 continue
-            lines_changed = bool(state.lines) and self._correct_lines(
-                state, order_id, old_lines, stamp, writes
-            )
-            after = self._state_after(state, tuple(before), stamp)
-            if not lines_changed and after == tuple(before):
+            old = tuple(before)
+            until = later_than(revised_at, stamp)
+            changes = LineChanges()
+            if state.lines:
+                changes = self._changes_of_lines(state, order_id, old_lines)
+            after = self._state_after(state, old, stamp)
+            if not changes and after == old:
                 counts.unchanged += 1
                 self.note(state.key, "unchanged")
                 continue
+            reason = _why_not(old, after, refunded.get(order_id, ZERO))
+            if changes.is_less_than(refunded_lines):
+                reason = LineRefunded.message
+            if reason:
+                text = str(reason)
+                self.refuse((bad[0], "order_id", state.key, text) for bad in state.rows)
+                continue
+            writes.add_lines(order_id, changes, until)
             counts.updated += 1
             self.note(state.key, "updated")
-            until = max(stamp, revised_at)
             writes.versions.append((order_id, revised_at, until, self.context.actor, *before))
             writes.states.append((*after, until, order_id))
 
@@ -328,19 +349,15 @@ class Orders(Kind):
             state.currency or old["currency"],
         )
 
-    def _correct_lines(
-        self,
-        state: NewState,
-        order_id: int,
-        old_lines: list[Row],
-        stamp: str,
-        writes: Writes,
-    ) -> bool:
-        """Make the order's lines those of the file; whether that changes anything.
+    def _changes_of_lines(
+        self, state: NewState, order_id: int, old_lines: list[Row]
+    ) -> LineChanges:
+        """Return what makes the order's lines those of the file.
 
         Lines of which a row was refused stay, and count in the amount.
         """
         new_lines = state.lines or []
+        changes = LineChanges()
         if "unit_cost" not in self.present:
             costs = {row[1:3]: row[6] for row in old_lines}
             new_lines = [(*row[:5], costs.get(row[:2]), row[6]) for row in new_lines]
@@ -351,12 +368,21 @@ class Orders(Kind):
             state.kept_amount = sum(by_place[place][7] for place in kept)
         old_content = sorted(line_content(row[1:]) for row in old_lines if row[1:3] not in kept)
         if sorted(map(line_content, new_lines)) == old_content:
-            return False
+            return changes
         for row in new_lines:
             old = by_place.pop(row[:2], None)
             if old is None:
-                writes.lines.append((order_id, stamp, *row))
-            elif old[1:] != row:
-                writes.changed_lines.append((*row[2:], old[0]))
-        writes.gone_lines += [old[0] for place, old in by_place.items() if place not in kept]
-        return True
+                changes.new.append(row)
+            elif old[1:-1] != row:
+                changes.changed.append((old, row))
+        changes.gone += [old for place, old in by_place.items() if place not in kept]
+        return changes
+
+
+def _why_not(before: Row, after: Row, refunded: Decimal) -> str | Promise:
+    """Return why an order can't change so, in the words of the service; else nothing."""
+    status, amount = STATE.index("status"), STATE.index("amount")
+    if before[status] == Order.Status.CANCELLED:
+        return OrderCancelled.message
+    is_less = after[status] == Order.Status.CANCELLED or after[amount] < to_units(refunded)
+    return OrderRefunded.message if refunded and is_less else ""

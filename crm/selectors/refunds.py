@@ -97,9 +97,16 @@ def refunded_amount(order_id: int) -> Decimal:
 
 def refunded_lines(order_id: int) -> dict[int, GivenBack]:
     """Return line id → what was given back for it, for lines that have something; one query."""
+    return refunded_lines_of([order_id])
+
+
+def refunded_lines_of(order_ids: Collection[int]) -> dict[int, GivenBack]:
+    """Return the same for the lines of several orders; one query at most."""
+    if not order_ids:
+        return {}
     rows = (
         refunds_in_force()
-        .filter(order_id=order_id, line__isnull=False)
+        .filter(order_id__in=order_ids, line__isnull=False)
         .values_list("line_id", "quantity", "amount")
     )
     found: dict[int, GivenBack] = {}
