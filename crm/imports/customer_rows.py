@@ -10,7 +10,16 @@ from django.db import connection
 
 from crm.imports.bulk import fetch_rows, insert_rows, update_rows
 from crm.imports.scratch import Row
-from crm.models import ConsentEvent, ContactPoint, Customer, CustomerTag, SearchTerm, Tag
+from crm.models import (
+    ConsentEvent,
+    ContactPoint,
+    Customer,
+    CustomerFigures,
+    CustomerTag,
+    SearchTerm,
+    Tag,
+)
+from crm.services.customer_figures import add_consents
 
 PLAIN = (
     "name",
@@ -95,6 +104,11 @@ def write_customers(writes: Writes, known_ids: set[int]) -> None:
         ("id", "ref", "external_id", *PLAIN, "kind", "stage", "is_invented", "recorded_at"),
         writes.customers,
     )
+    insert_rows(
+        CustomerFigures,
+        ("customer_id", "orders", "revenue"),
+        [(row[0], 0, 0) for row in writes.customers],
+    )
     update_rows(Customer, PLAIN, writes.plain)
     update_rows(ContactPoint, ("is_primary",), writes.demoted)
     update_rows(ContactPoint, ("is_primary",), writes.promoted)
@@ -119,6 +133,7 @@ def write_customers(writes: Writes, known_ids: set[int]) -> None:
         ),
         writes.consents,
     )
+    add_consents([(*row[:4], row[7]) for row in writes.consents])
     _write_terms(writes.terms, known_ids)
 
 
