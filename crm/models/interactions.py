@@ -193,6 +193,19 @@ class Interaction(models.Model):
     def __str__(self) -> str:
         return f"{self.channel} {self.direction} {self.ref}"
 
+    @property
+    def is_internal(self) -> bool:
+        """Whether it stays among colleagues."""
+        return self.direction == self.Direction.INTERNAL
+
+    @property
+    def is_real(self) -> bool:
+        """Whether the customer and somebody of us were in touch; an attempt isn't enough."""
+        return not self.is_internal and self.outcome not in NOT_REACHED
+
+
+NOT_REACHED = frozenset({Interaction.Outcome.NO_ANSWER, Interaction.Outcome.LEFT_MESSAGE})
+
 
 class ResponsePromise(models.Model):
     """Within how much business time a contact on a channel is answered, where not the default."""
