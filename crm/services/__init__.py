@@ -18,6 +18,16 @@ from crm.services.orders import (
     record_order,
 )
 from crm.services.stages import push_stages
+from crm.services.task_moves import assign_tasks, move_tasks
+from crm.services.task_rows import TaskFinished
+from crm.services.tasks import (
+    finish_task,
+    finish_tasks,
+    open_task,
+    register_finishing,
+    reopen_tasks,
+    update_task,
+)
 
 __all__ = [
     "CodeTaken",
@@ -25,16 +35,25 @@ __all__ = [
     "ExternalIdTaken",
     "NewLine",
     "OrderIdTaken",
+    "TaskFinished",
+    "assign_tasks",
     "change_order",
+    "finish_task",
+    "finish_tasks",
     "line_amount",
     "link_login",
+    "move_tasks",
+    "open_task",
     "push_stages",
     "record_consent",
     "record_customer",
     "record_location",
     "record_order",
     "record_product",
+    "register_finishing",
+    "reopen_tasks",
     "update_customer",
     "update_location",
     "update_product",
+    "update_task",
 ]
