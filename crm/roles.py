@@ -9,17 +9,24 @@ from accounts.permissions import MANAGERS, WRITERS
 
 __all__ = [
     "CATALOGUE_WRITERS",
+    "COST_READERS",
     "EVERYBODY",
     "LOCATION_WRITERS",
+    "MONEY_WRITERS",
     "READERS",
+    "REASON_WRITERS",
     "WRITERS",
     "may_write",
+    "reads_texts",
     "sees_contacts",
 ]
 
 READERS = STAFF_ROLES
 CATALOGUE_WRITERS = WRITERS
 LOCATION_WRITERS = MANAGERS
+MONEY_WRITERS = MANAGERS  # rates and costs
+COST_READERS = MANAGERS | {Role.ANALYST}
+REASON_WRITERS = MANAGERS  # the list of reasons for leaving
 EVERYBODY = frozenset(Role)  # the portal shows each only what is their own
 
 
@@ -30,4 +37,9 @@ def may_write(user: Any, writers: frozenset[Role] = WRITERS) -> bool:
 
 def sees_contacts(user: Any) -> bool:
     """Whether this user sees addresses and numbers in full; analysts see them masked."""
+    return getattr(user, "role", None) in WRITERS
+
+
+def reads_texts(user: Any) -> bool:
+    """Whether this user reads what was written about customers; analysts don't."""
     return getattr(user, "role", None) in WRITERS
