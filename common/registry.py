@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -68,12 +69,27 @@ class PersonalData:
 
     model: ``app.Model``.  export: ``(customer_ids) -> list of plain dicts``.
     erase: ``(customer_ids) -> rows erased``.  reason: instead of both, why nothing is needed.
+    export_own: what customers themselves are given, where that is less than ``export``.
     """
 
     model: str
     export: Callable[[list[int]], list[dict[str, Any]]] | None = None
     erase: Callable[[list[int]], int] | None = None
     reason: str = ""
+    export_own: Callable[[list[int]], list[dict[str, Any]]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """By what somebody who is erased is known in rows that don't belong to them.
+
+    words: names, addresses, numbers and ids as they may be written elsewhere. refs: of the
+    customer's records. user_ids: of who signed in as them.
+    """
+
+    words: frozenset[str]
+    refs: frozenset[str]
+    user_ids: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +103,24 @@ class HomeCard:
     order: int
 
 
+@dataclass(frozen=True, slots=True)
+class IdentityChange:
+    """Two people were found to be one, or that was undone.
+
+    key: ``merge:<ref>`` or ``unmerge:<ref>``, for what must be written once.
+    person: ids of the records of who remains, their own first.
+    record: those of who joined them, or leaves them again; the head of the group first.
+    undoes: the key of the merge that is undone; empty for a merge.
+    """
+
+    key: str
+    person: tuple[int, ...]
+    record: tuple[int, ...]
+    happened_at: datetime
+    actor: str
+    undoes: str = ""
+
+
 menu_entries: list[MenuEntry] = []
 customer_panels: list[Panel] = []
 customer_tabs: list[CustomerTab] = []
@@ -94,6 +128,10 @@ portal_panels: list[Panel] = []
 home_cards: list[HomeCard] = []
 event_renderers: dict[str, EventRenderer] = {}
 personal_data: dict[str, PersonalData] = {}
+# Rows that name somebody without belonging to them; each returns how many it erased.
+trace_erasers: list[Callable[[Traces], int]] = []
+# Called in order, in the transaction of the merge or its undoing, when the links are written.
+identity_changed: list[Callable[[IdentityChange], None]] = []
 
 
 def register_event(

@@ -21,6 +21,7 @@ from common.idempotency import IdempotentMixin
 from common.time import now
 from loyalty.models import PointsAccount, PointsTransaction
 from loyalty.selectors import balances_of, list_accounts, list_transactions
+from loyalty.selectors.journal import find_account_by_ref
 
 
 class LineFilter(django_filters.Filter):  # type: ignore[misc]
@@ -109,7 +110,7 @@ class AccountDetail(IdempotentMixin, GenericAPIView[PointsAccount]):
     @extend_schema(responses=AccountOutput)
     def get(self, request: Request, ref: str) -> Response:
         """Tell of one account."""
-        found = list_accounts().filter(membership__customer__ref=ref).first()
+        found = find_account_by_ref(ref)
         if found is None:
             raise NotFound
         return Response(AccountOutput(_with_balances([found])[0]).data)

@@ -19,6 +19,7 @@ STAFF_ROWS, PORTAL_ROWS = 5, 10
 def register() -> None:
     """Called once, when the apps are ready."""
     from loyalty.services import accrue_due, release_due
+    from loyalty.services.transfers import follow_identity
 
     register_sweeper("loyalty.accrue", accrue_due, order=10)
     register_sweeper("loyalty.release", release_due, order=11)
@@ -37,6 +38,7 @@ def register() -> None:
     registry.portal_panels.append(
         registry.Panel("points", "loyalty/panels/portal.html", _portal_panel, 10)
     )
+    registry.identity_changed.append(follow_identity)
     _register_events()
     _register_personal_data()
 
@@ -78,6 +80,7 @@ def _register_events() -> None:
     registry.register_event("points.earned", _("Points earned"), "coins", points)
     registry.register_event("points.released", _("Points became usable"), "lock-open", points)
     registry.register_event("points.reversed", _("Points taken back"), "arrow-back-up", points)
+    registry.register_event("points.moved", _("Points moved between cards"), "coins", points)
     registry.register_event("member.joined", _("Joined the programme"), "id-badge-2")
     registry.register_event("programme.opened", _("Programme opened"), "coins")
     registry.register_event("rule.changed", _("Earning rule changed"), "adjustments")

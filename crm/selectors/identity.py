@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import BigIntegerField, Q, QuerySet, Value
+from django.db.models.functions import Coalesce
 
 from crm.models import Customer, IdentityLink
 
@@ -48,6 +50,38 @@ def persons_of(customer_ids: Collection[int]) -> dict[int, int]:
 def siblings_of(customer_id: int) -> list[int]:
     """Return all records of the person whose record this is, the person's own first."""
     return records_of(person_of(customer_id))
+
+
+def every_record_of(customer_id: int) -> QuerySet[Customer, Any]:
+    """Return the ids of all records of the person whose record this is, for use in a query.
+
+    Costs no query of its own: ``filter(customer_id__in=every_record_of(customer_id))``.
+    """
+    own = Customer.objects.filter(pk=customer_id).values("person_id")[:1]
+    person_id = Coalesce(own, Value(customer_id), output_field=BigIntegerField())
+    return Customer.objects.filter(Q(pk=person_id) | Q(person_id=person_id)).values("pk")
+
+
+def groups_of(customer_ids: Collection[int]) -> dict[int, list[int]]:
+    """Return record id → all records of its person, the person's own first, for all given.
+
+    One query; two if any of them is merged into somebody who is not among them.
+    """
+    wanted = set(customer_ids)
+    persons: dict[int, int] = {}
+    while wanted:
+        rows = Customer.objects.filter(Q(pk__in=wanted) | Q(person_id__in=wanted))
+        persons |= {pk: person_id or pk for pk, person_id in rows.values_list("pk", "person_id")}
+        wanted = set(persons.values()) - persons.keys()
+    records: dict[int, list[int]] = {}
+    for record_id, person_id in sorted(persons.items()):
+        if record_id != person_id:
+            records.setdefault(person_id, [person_id]).append(record_id)
+    return {
+        customer_id: records.get(persons.get(customer_id, customer_id))
+        or [persons.get(customer_id, customer_id)]
+        for customer_id in customer_ids
+    }
 
 
 def links_at(known_at: datetime, *, customer_ids: Collection[int] | None = None) -> dict[int, int]:

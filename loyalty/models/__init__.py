@@ -2,10 +2,11 @@
 
 The journal is double entry: every transaction's entries sum to zero. A member's entries stand in
 the buckets ``pending``, ``active`` and ``debt`` (debt negative); the other side stands in the
-programme's buckets ``issued`` (negative), ``redeemed``, ``expired`` and ``reversed``. Points that
-came together, with one date from which and one until which they can be used, are a lot; entries
-that move a member's pending or active points name their lot. Accounts and lots carry what the
-journal adds up to, so that reading is quick; ``verify_ledger`` adds it up again.
+programme's buckets ``issued`` (negative), ``redeemed``, ``expired``, ``reversed`` and, on the way
+between two accounts of one person, ``moved``. Points that came together, with one date from
+which and one until which they can be used, are a lot; entries that move a member's pending or
+active points name their lot. Accounts and lots carry what the journal adds up to, so that reading
+is quick; ``verify_ledger`` adds it up again.
 """
 
 from loyalty.models.ledger import (

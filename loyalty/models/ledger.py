@@ -16,7 +16,7 @@ from loyalty.models.programme import RuleVersion
 
 
 class Bucket(models.TextChoices):
-    """Where points stand: three buckets of the member, four of the programme."""
+    """Where points stand: three buckets of the member, five of the programme."""
 
     PENDING = "pending", _("Pending")
     ACTIVE = "active", _("Active")
@@ -25,10 +25,17 @@ class Bucket(models.TextChoices):
     REDEEMED = "redeemed", _("Redeemed")
     EXPIRED = "expired", _("Expired")
     REVERSED = "reversed", _("Taken back")
+    MOVED = "moved", _("Moved")  # on the way between two accounts; sums to 0
 
 
 MEMBER_BUCKETS = [Bucket.PENDING, Bucket.ACTIVE, Bucket.DEBT]
-PROGRAMME_BUCKETS = [Bucket.ISSUED, Bucket.REDEEMED, Bucket.EXPIRED, Bucket.REVERSED]
+PROGRAMME_BUCKETS = [
+    Bucket.ISSUED,
+    Bucket.REDEEMED,
+    Bucket.EXPIRED,
+    Bucket.REVERSED,
+    Bucket.MOVED,
+]
 
 
 class PointsAccount(models.Model):
@@ -74,6 +81,7 @@ class PointsTransaction(models.Model):
         REVERSAL = "reversal", _("Taken back")
         REDEEM = "redeem", _("Used")
         EXPIRE = "expire", _("Expired")
+        TRANSFER = "transfer", _("Moved")
 
     class Reason(models.TextChoices):
         """Why, in a word a program can read."""
@@ -84,6 +92,8 @@ class PointsTransaction(models.Model):
         NO_RULE = "no_rule", _("no rule was in force")
         WINDOW_OVER = "window_over", _("the return window is over")
         CANCELLED = "cancelled", _("the purchase was cancelled")
+        MERGED = "merged", _("two cards of one person")
+        UNMERGED = "unmerged", _("the cards are two people's after all")
 
     ref = models.CharField(max_length=16, unique=True, default=new_ref)
     account = models.ForeignKey(

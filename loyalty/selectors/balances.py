@@ -11,7 +11,9 @@ from typing import NamedTuple
 from django.db.models import Q, Sum
 
 from common.time import local_date
+from crm.selectors.identity import records_at
 from loyalty.models import Bucket, PointsAccount, PointsEntry, PointsLot
+from loyalty.selectors.journal import find_account
 
 EXPIRING_WITHIN = timedelta(days=30)
 
@@ -50,11 +52,12 @@ class Balance:
 
 
 def balance_of(customer_id: int, at: datetime) -> Balance:
-    """Return what a customer has at the clock ``at``; all zeros for a non-member. Two queries.
+    """Return what a person has at the clock ``at``; all zeros for a non-member. Two queries.
 
+    customer_id: any record of theirs; the points of all of them stand in one account.
     Availability is read from the lots, so it doesn't matter when a sweep last ran.
     """
-    account = PointsAccount.objects.filter(membership__customer_id=customer_id).first()
+    account = find_account(customer_id)
     return balances_of([account], at)[account.pk] if account else Balance()
 
 
@@ -91,15 +94,16 @@ def balances_of(accounts: Sequence[PointsAccount], at: datetime) -> dict[int, Ba
 def past_balance_of(customer_id: int, at: datetime) -> Balance:
     """Return what a customer had at a past moment, as known then; read from the journal.
 
-    What is recorded later never changes the answer. Holds leave no trace in the journal, so
-    ``held`` is 0. One query; the cost follows the length of the history.
+    What is recorded later never changes the answer, nor does a later merge: the points of the
+    records that were the person's then. Holds leave no trace in the journal, so ``held`` is 0.
+    Two queries; the cost follows the length of the history.
     """
     sums: Counter[str] = Counter()
     lots = []
     for lot_id, bucket, available_from, expires_at, points in (
         PointsEntry.objects.filter(
             account__isnull=False,
-            transaction__account__membership__customer_id=customer_id,
+            transaction__account__membership__customer_id__in=records_at(customer_id, at),
             transaction__recorded_at__lte=at,
         )
         .values_list("lot", "bucket", "lot__available_from", "lot__expires_at")

@@ -16,6 +16,7 @@ from crm.models import Order
 from loyalty.models import PointsTransaction, Programme
 from loyalty.selectors.due import earn_key, qualifying_orders
 from loyalty.selectors.earning import Terms, earning_of
+from loyalty.selectors.journal import home_accounts
 from loyalty.selectors.programme import get_programme, terms_of
 from loyalty.services.ledger import (
     ACTIVE,
@@ -102,12 +103,15 @@ def award_batch(
         ).values_list("source_key", flat=True)
     )
     terms = terms or terms_of(programme)
+    # Who was merged while we waited for the lock is left to the next sweep.
+    homes = home_accounts(joined)
     clock = now()
     releases = draft_releases(accounts, clock)
     drafts = [
         _draft(one, accounts[account_ids[one.customer_id]], terms, actor=actor, clock=clock)
         for one in purchases
-        if earn_key(one.id) not in recorded and one.customer_id in account_ids
+        if earn_key(one.id) not in recorded
+        and account_ids.get(one.customer_id, 0) == homes.get(one.customer_id)
     ]
     return write_drafts([*releases, *drafts], recorded_at=clock)[len(releases) :]
 
@@ -137,6 +141,7 @@ def _draft(
     if earning.points:
         is_usable = earning.available_from <= clock
         draft.event, draft.codes = "points.earned", {"order": purchase.ref}
+        draft.customer_id = purchase.customer_id
         draft.credit(
             earning.points,
             bucket=ACTIVE if is_usable else PENDING,

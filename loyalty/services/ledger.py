@@ -127,6 +127,7 @@ class Draft:
     """A transaction about to be written, with its entries and the event that tells of it.
 
     entries: (bucket, amount, lot or None).  event: kind; empty for none.
+    customer_id: whose event that is, where not the account holder's: a record merged into theirs.
     """
 
     account: LockedAccount
@@ -141,6 +142,7 @@ class Draft:
     rule_version_id: int | None = None
     reverses_id: int | None = None
     event: str = ""
+    customer_id: int | None = None
     codes: dict[str, Any] = field(default_factory=dict)
     entries: list[tuple[str, int, NewLot | PointsLot | None]] = field(default_factory=list)
 
@@ -257,7 +259,7 @@ def write_drafts(drafts: Sequence[Draft], *, recorded_at: datetime) -> list[int]
         [
             (
                 draft.event,
-                draft.account.customer_id,
+                draft.customer_id or draft.account.customer_id,
                 "points",
                 ref,
                 draft.actor,

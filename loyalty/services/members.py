@@ -9,8 +9,10 @@ from datetime import datetime
 from common.models import Event
 from common.services import SYSTEM
 from crm.models import SearchTerm
+from crm.selectors.identity import persons_of
 from loyalty.models import Membership, PointsAccount, Programme
 from loyalty.models.members import CARD_LENGTH, CARD_PREFIX, check_digit
+from loyalty.selectors.journal import home_accounts
 
 
 def new_card_number() -> str:
@@ -25,21 +27,27 @@ def enrol_customers(
 ) -> dict[int, int]:
     """Make members of customers who aren't yet; return customer id → account id for all given.
 
+    A person is a member by any of their records; who is none becomes one by their own.
+
     joined: customer id → when the customer's first qualifying purchase was made.
     Call inside a transaction. Of two at once, the second waits and then finds the first's rows. A
     card number drawn twice leaves that customer out; the next sweep draws again.
     """
-    accounts = _accounts_of(joined)
-    missing = sorted(joined.keys() - accounts.keys())
-    if not missing:
+    accounts = home_accounts(joined)
+    unknown = joined.keys() - accounts.keys()
+    if not unknown:
         return accounts
+    first: dict[int, datetime] = {}
+    for customer_id, person_id in persons_of(unknown).items():
+        first[person_id] = min(joined[customer_id], first.get(person_id, joined[customer_id]))
+    missing = sorted(first)
     Membership.objects.bulk_create(
         [
             Membership(
                 programme=programme,
                 customer_id=customer_id,
                 card_number=new_card_number(),
-                joined_at=joined[customer_id],
+                joined_at=first[customer_id],
                 recorded_at=recorded_at,
             )
             for customer_id in missing
@@ -72,12 +80,4 @@ def enrol_customers(
             for member in fresh
         ]
     )
-    return _accounts_of(joined)
-
-
-def _accounts_of(customers: Mapping[int, datetime]) -> dict[int, int]:
-    return dict(
-        PointsAccount.objects.filter(membership__customer_id__in=customers.keys()).values_list(
-            "membership__customer_id", "pk"
-        )
-    )
+    return home_accounts(joined)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from common.errors import Conflict
 from common.time import now
@@ -29,6 +30,13 @@ class NothingToReverse(Conflict):
     code = "nothing_to_reverse"
 
 
+class PointsMoved(Conflict):
+    """The points went to another account while this waited for the lock."""
+
+    code = "points_moved"
+    message = _("The points are just being moved to another card. Try again.")
+
+
 @transaction.atomic
 def reverse_award(*, order_id: int, happened_at: datetime, actor: str) -> PointsTransaction:
     """Take back what a cancelled order earned, as recorded, and return the transaction.
@@ -39,11 +47,13 @@ def reverse_award(*, order_id: int, happened_at: datetime, actor: str) -> Points
     Locks the points account until commit.
 
     :raises NothingToReverse: the order isn't cancelled, or earned nothing.
+    :raises PointsMoved: a merge moved the points this instant; nothing is written, try again.
     """
     earned = PointsTransaction.objects.filter(source_key=earn_key(order_id), points__gt=0).first()
     if earned is None:
         raise NothingToReverse
-    accounts = lock_accounts([earned.account_id])
+    account_id = PointsLot.objects.values_list("account_id", flat=True).get(transaction=earned)
+    accounts = lock_accounts([account_id])
     request_hash = hash_request(kind="cancel", order=order_id)
     recorded = find_recorded(reversal_key(order_id), request_hash)
     if recorded is not None:
@@ -51,10 +61,12 @@ def reverse_award(*, order_id: int, happened_at: datetime, actor: str) -> Points
     order = Order.objects.get(pk=order_id)
     if order.status != Order.Status.CANCELLED:
         raise NothingToReverse
+    if not PointsLot.objects.filter(transaction=earned, account=account_id).exists():
+        raise PointsMoved
     clock = now()
     write_drafts(draft_releases(accounts, clock), recorded_at=clock)
     draft = Draft(
-        account=accounts[earned.account_id],
+        account=accounts[account_id],
         kind=PointsTransaction.Kind.REVERSAL.value,
         reason=PointsTransaction.Reason.CANCELLED.value,
         points=-earned.points,
@@ -66,9 +78,10 @@ def reverse_award(*, order_id: int, happened_at: datetime, actor: str) -> Points
         effective_at=happened_at,
         event="points.reversed",
         codes={"order": order.ref},
+        customer_id=order.customer_id,
     )
     missing = earned.points
-    for lot in _lots_to_take_from(earned, clock):
+    for lot in _lots_to_take_from(earned, account_id, clock):
         points = min(missing, lot.remaining)
         draft.move(lot, lot.bucket, -points)
         missing -= points
@@ -78,13 +91,15 @@ def reverse_award(*, order_id: int, happened_at: datetime, actor: str) -> Points
     return PointsTransaction.objects.get(pk=written)
 
 
-def _lots_to_take_from(earned: PointsTransaction, clock: datetime) -> list[PointsLot]:
+def _lots_to_take_from(
+    earned: PointsTransaction, account_id: int, clock: datetime
+) -> list[PointsLot]:
     """The purchase's own lot, then the account's usable ones in the order of their expiry."""
     own = PointsLot.objects.filter(transaction=earned)
     others = (
         PointsLot.objects.filter(
             Q(expires_at__isnull=True) | Q(expires_at__gt=clock),
-            account=earned.account_id,
+            account=account_id,
             available_from__lte=clock,
             remaining__gt=0,
         )
