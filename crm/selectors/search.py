@@ -9,6 +9,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import connection
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from common.refs import REF_LENGTH
 from common.validators import clean_email, clean_line, clean_phone
@@ -22,7 +23,9 @@ CONTACT_KINDS = ("email", "phone")
 def search_customers(
     text: str, *, within: Mapping[str, Any] | None = None, may_see_contacts: bool = True
 ) -> list[Customer]:
-    """Return at most 50 customers, best matches first; at most five queries.
+    """Return at most 50 people, best matches first; at most five queries.
+
+    Whatever record a term belongs to, the person is found.
 
     within: field → value that the customers must have, such as a stage.
     may_see_contacts: False leaves addresses and numbers out of the search, so that nobody can
@@ -35,14 +38,19 @@ def search_customers(
     if not wanted:
         return []
     customers = Customer.objects.filter(erased_at__isnull=True, **(within or {}))
-    terms = SearchTerm.objects.filter(
-        **{f"customer__{field}": value for field, value in (within or {}).items()}
-    )
+    terms = SearchTerm.objects.all()
+    for field, value in (within or {}).items():
+        terms = terms.filter(
+            Q(**{f"customer__{field}": value}) | Q(**{f"customer__person__{field}": value})
+        )
     if not may_see_contacts:
         terms = terms.exclude(kind__in=CONTACT_KINDS)
     found = _ids(terms.filter(term=wanted))
     if len(wanted) == REF_LENGTH:
-        found = [*customers.filter(ref=wanted).values_list("pk", flat=True), *found]
+        people = Customer.objects.filter(ref=wanted).values_list(
+            Coalesce("person_id", "pk"), flat=True
+        )
+        found = [*people, *found]
     if len(found) < LIMIT:
         found += _ids(terms.filter(_begins_with(wanted)))
     if len(set(found)) < LIMIT and len(wanted) >= SHORTEST_PART:
@@ -56,7 +64,8 @@ def search_customers(
 def find_customers(text: str) -> list[Customer]:
     """Return whom a ref, external id, email or phone means exactly: nobody, one, or several.
 
-    At most two of several are returned, in at most two queries.
+    At most two of several are returned, in at most two queries. An address or number means the
+    person, whichever record has it.
     """
     try:
         text = clean_line(text)
@@ -79,7 +88,9 @@ def find_customers(text: str) -> list[Customer]:
             continue
     if not points:
         return []
-    holders = ContactPoint.objects.filter(points, is_primary=True).values("customer_id")
+    holders = ContactPoint.objects.filter(points, is_primary=True).values(
+        person=Coalesce("customer__person_id", "customer_id")
+    )
     return list(customers.filter(pk__in=holders).order_by("id")[:2])
 
 
@@ -101,4 +112,5 @@ def _beginning(text: str) -> Q:
 
 
 def _ids(terms: QuerySet[SearchTerm]) -> list[int]:
-    return list(terms.values_list("customer_id", flat=True)[:LIMIT])
+    people = Coalesce("customer__person_id", "customer_id")
+    return list(terms.values_list(people, flat=True)[:LIMIT])
