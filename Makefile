@@ -42,10 +42,16 @@ demo: install ## Bring the product up with real purchases; Ctrl-C stops it
 	exec $(RUN) manage.py up --demo $(if $(PORT),--port $(PORT))
 
 .PHONY: test
-test: install ## Run the tests on SQLite, then on PostgreSQL
-	env -u DATABASE_URL $(REQUIRE_BROWSER) $(RUN) -m pytest $(PARALLEL)
+test: install ## Run the everyday tests on SQLite, then on PostgreSQL
+	env -u DATABASE_URL $(REQUIRE_BROWSER) $(RUN) -m pytest $(PARALLEL) -m "not system"
 	$(REQUIRE_POSTGRES) $(RUN) -m config.embedded.postgres \
-		$(RUN) -m pytest $(PARALLEL) -m "not browser or postgres"
+		$(RUN) -m pytest $(PARALLEL) -m "not system and not browser"
+
+.PHONY: test-system
+test-system: install ## Start, kill and restart the whole product, on both databases
+	env -u DATABASE_URL $(RUN) -m pytest $(PARALLEL) -m system
+	$(REQUIRE_POSTGRES) $(RUN) -m config.embedded.postgres \
+		$(RUN) -m pytest $(PARALLEL) -m system
 
 .PHONY: check
 check: install ## Check style, types, layers, migrations, deployment, translations, docs and secrets

@@ -14,7 +14,7 @@ import pytest
 from tests.running import RunningKeepwell, running, wait_for
 
 __all__ = ["running"]
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.system]
 ROUNDS = int(os.environ.get("KEEPWELL_FAULT_ROUNDS", "1"))
 ORDERS = 24  # per round, each of its own customer
 

@@ -14,7 +14,7 @@ import pytest
 from tests.running import ROOT, RunningKeepwell, running, wait_for
 
 __all__ = ["running"]
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.system]
 
 
 def is_alive(pid: int) -> bool:

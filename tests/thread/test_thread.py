@@ -193,6 +193,7 @@ def test_a_purchase_becomes_points_a_question_an_answer_and_a_figure() -> None:
 
 
 @pytest.mark.postgres
+@pytest.mark.system
 def test_the_same_on_postgresql() -> None:
     with installed() as installation:
         walk(installation)

@@ -157,6 +157,7 @@ def test_a_second_import_changes_nothing_in_whatever_order_the_lines_stand(impor
 
 
 @pytest.mark.slow
+@pytest.mark.system
 def test_an_import_killed_for_good_loses_and_doubles_nothing(tmp_path):
     """A real process, a real file, a real kill -9, again and again."""
     environment = os.environ | {
