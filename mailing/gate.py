@@ -11,6 +11,7 @@ from django.conf import settings
 from common.time import organisation_timezone
 from crm.models import ConsentEvent, Customer
 from crm.selectors import primary_email
+from crm.selectors.identity import every_record_of
 from mailing.addresses import address_hashes
 from mailing.models import Message, Suppression
 
@@ -35,7 +36,9 @@ class Verdict:
 
 
 def can_send(message: Message, now: datetime) -> Verdict:
-    """Return whether a message may go at ``now``; at most four queries.
+    """Return whether a message may go at ``now``; at most six queries.
+
+    Address, consent and frequency are those of the person, whichever of their records it is for.
 
     Checked in this order: the customer still exists, has an address, the address is not
     suppressed, consent for the purpose; then, for marketing and surveys, whether it comes too
@@ -86,7 +89,9 @@ def quiet_until(now: datetime, timezone: zoneinfo.ZoneInfo) -> datetime | None:
 def _latest_consent(message: Message, purpose: str) -> ConsentEvent | None:
     return (
         ConsentEvent.objects.filter(
-            customer_id=message.customer_id, purpose=purpose, channel=message.channel
+            customer_id__in=every_record_of(message.customer_id),
+            purpose=purpose,
+            channel=message.channel,
         )
         .order_by("-occurred_at", "-id")
         .first()
@@ -117,7 +122,7 @@ def _cap_free_at(message: Message, now: datetime) -> datetime | None:
     window = timedelta(days=days)
     lately = list(
         Message.objects.filter(
-            customer_id=message.customer_id,
+            customer_id__in=every_record_of(message.customer_id),
             kind__in=PURPOSES,
             handed_over_at__gt=now - window,
         )

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from common.errors import NotFound
 from common.time import now
 from crm.models import Customer
+from crm.selectors.identity import every_record_of, siblings_of
 from mailing.models import Message, Template
 from mailing.rendering import LINKS, RenderedMail, built_in_values, render_mail
 
@@ -29,7 +30,9 @@ def list_messages(*, state: str = "", kind: str = "", customer_ref: str = "") ->
     if customer_ref:
         # The id first, so that the index by customer is walked in order.
         owner = Customer.objects.filter(ref=customer_ref).values_list("id", flat=True).first()
-        messages = messages.filter(customer_id=owner) if owner else messages.none()
+        if owner is None:
+            return messages.none()
+        messages = messages.filter(customer_id__in=siblings_of(owner))
     return messages
 
 
@@ -76,9 +79,12 @@ def count_waiting_decisions(limit: int = 100) -> int:
 
 
 def messages_panel(customer_id: int, request: HttpRequest) -> dict[str, Any] | None:
-    """Return a customer's latest messages for the customer page; None if there are none."""
+    """Return a person's latest messages for the customer page; None if there are none."""
     recent = list(
-        Message.objects.filter(customer_id=customer_id, recorded_at__gt=now() - timedelta(days=365))
+        Message.objects.filter(
+            customer_id__in=every_record_of(customer_id),
+            recorded_at__gt=now() - timedelta(days=365),
+        )
         .select_related("template")
         .order_by("-id")[:PANEL_ROWS]
     )

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from common.errors import NotFound
+from crm.selectors.identity import every_record_of
 from feedback.models import Complaint
 
 
 def list_complaints(*, state: str = "", customer_ref: str = "") -> QuerySet[Complaint]:
-    """Return complaints with customer, product, shop and text loaded; the caller orders them."""
+    """Return complaints with customer, product, shop and text loaded; the caller orders them.
+
+    customer_ref: of a person, whose every record counts, or of one merged record.
+    """
     complaints = Complaint.objects.select_related("customer", "product", "location", "text")
     if state:
         complaints = complaints.filter(state=state)
     if customer_ref:
-        complaints = complaints.filter(customer__ref=customer_ref)
+        complaints = complaints.filter(
+            Q(customer__ref=customer_ref) | Q(customer__person__ref=customer_ref)
+        )
     return complaints
 
 
@@ -30,9 +36,9 @@ def get_complaint(ref: str) -> Complaint:
 
 
 def open_complaints_of(customer_id: int) -> list[Complaint]:
-    """Return a customer's complaints not yet closed, newest first, at most five."""
+    """Return a person's complaints not yet closed, newest first, at most five."""
     return list(
-        Complaint.objects.filter(customer_id=customer_id)
+        Complaint.objects.filter(customer_id__in=every_record_of(customer_id))
         .exclude(state=Complaint.State.CLOSED)
         .order_by("-opened_at")[:5]
     )

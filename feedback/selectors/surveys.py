@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Count, Q, QuerySet
 
+from crm.selectors.identity import every_record_of
 from feedback.models import Response, Survey
 
 
@@ -11,14 +12,16 @@ def list_responses(*, customer_ref: str = "") -> QuerySet[Response]:
     """Return answers with customer, comment and void loaded; the caller orders them."""
     responses = Response.objects.select_related("customer", "survey", "comment", "void")
     if customer_ref:
-        responses = responses.filter(customer__ref=customer_ref)
+        responses = responses.filter(
+            Q(customer__ref=customer_ref) | Q(customer__person__ref=customer_ref)
+        )
     return responses
 
 
 def latest_responses_of(customer_id: int) -> list[Response]:
-    """Return a customer's last three valid answers, newest first."""
+    """Return a person's last three valid answers, newest first."""
     return list(
-        Response.objects.filter(customer_id=customer_id, void__isnull=True)
+        Response.objects.filter(customer_id__in=every_record_of(customer_id), void__isnull=True)
         .select_related("comment")
         .order_by("-answered_at")[:3]
     )

@@ -146,8 +146,9 @@ def _mark_handed_over(
     if message is None:
         return None  # frozen for longer than the lease; somebody else settled it
     if message.kind in PURPOSES:
-        # Two senders with two surveys for one customer wait for each other, so the cap holds.
-        list(Customer.objects.select_for_update(no_key=True).filter(pk=message.customer_id))
+        # Two senders with two surveys for one person wait for each other, so the cap holds.
+        person_id = message.customer.person_id or message.customer_id
+        list(Customer.objects.select_for_update(no_key=True).filter(pk=person_id))
     verdict = can_send(message, now)
     if verdict.later:
         _settle(message, state=State.PENDING, reason=verdict.reason, due_at=verdict.later, claim="")

@@ -24,6 +24,7 @@ from common.services import SYSTEM
 from common.time import local_date
 from crm.models import Customer, Order, OrderVersion
 from crm.selectors import consent_in_force, language_of, primary_emails
+from crm.selectors.identity import groups_of
 from feedback.services import ensure_nps_survey, invite_customers, survey_url
 from mailing.models import Message
 from mailing.services import Draft, queue_messages, withdraw_messages
@@ -158,17 +159,18 @@ def _decide_due(rule: Rule, now: datetime, stop_at: float) -> int:
 def _decide(batch: Sequence[Enrolment], now: datetime) -> None:
     """Decide about enrolments locked by the caller's transaction."""
     ids = {enrolment.customer_id for enrolment in batch}
-    # Locked in id order: two sweeps with two orders of one customer wait for each other, so the
-    # second sees that the customer was just asked.
+    groups = groups_of(ids)
+    # Locked in id order: two sweeps with two orders of one person wait for each other, so the
+    # second sees that the person was just asked.
     customers = {
         customer.pk: customer
         for customer in Customer.objects.select_for_update(no_key=True)
-        .filter(pk__in=ids)
+        .filter(pk__in=ids | {group[0] for group in groups.values()})
         .order_by("pk")
     }
     agreed = consent_in_force(ids, "surveys")
     reachable = primary_emails(ids)
-    asked_at = _last_asked(ids, batch[0].rule_key)
+    asked_at = _last_asked(groups, batch[0].rule_key)
     chosen: list[tuple[Enrolment, Customer]] = []
     skipped: dict[str, list[int]] = {}
     moved: list[Enrolment] = []
@@ -189,10 +191,10 @@ def _decide(batch: Sequence[Enrolment], now: datetime) -> None:
             reason = "no_address"
         elif customer.pk not in agreed:
             reason = "no_consent"
-        elif _was_asked_lately(asked_at.get(customer.pk), enrolment.rule, now):
+        elif _was_asked_lately(asked_at.get(groups[customer.pk][0]), enrolment.rule, now):
             reason = "cooldown"
         else:
-            asked_at[customer.pk] = now
+            asked_at[groups[customer.pk][0]] = now
             chosen.append((enrolment, customer))
             continue
         skipped.setdefault(reason, []).append(enrolment.pk)
@@ -257,14 +259,15 @@ def _draft(enrolment: Enrolment, customer: Customer, link: str) -> Draft:
     )
 
 
-def _last_asked(customer_ids: set[int], rule_key: str) -> dict[int, datetime]:
-    """Return when each of the customers was last followed up."""
+def _last_asked(groups: dict[int, list[int]], rule_key: str) -> dict[int, datetime]:
+    """Return when each person was last followed up, by any of their records. groups: theirs."""
+    persons = {record_id: group[0] for group in groups.values() for record_id in group}
     asked = Enrolment.objects.filter(
-        customer_id__in=customer_ids, rule_key=rule_key, state=State.ENROLLED
+        customer_id__in=persons, rule_key=rule_key, state=State.ENROLLED
     ).order_by("decided_at")
     return {
-        customer_id: decided_at
-        for customer_id, decided_at in asked.values_list("customer_id", "decided_at")
+        persons[record_id]: decided_at
+        for record_id, decided_at in asked.values_list("customer_id", "decided_at")
         if decided_at
     }
 
