@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from crispy_forms.helper import FormHelper
@@ -10,8 +11,10 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from common.forms import EmailField, LineField, PhoneField
+from crm.forms.custom_fields import PREFIX, shown_value, value_field
 from crm.forms.fields import DateField, language_choices, location_field
-from crm.models import ConsentEvent, Customer
+from crm.models import Channel, ConsentEvent, Customer, CustomField
+from crm.selectors.custom_fields import OwnValue
 
 
 class CustomerForm(forms.Form):
@@ -31,6 +34,11 @@ class CustomerForm(forms.Form):
     location = location_field()
     country = LineField(label=_("Country"), max_length=64, required=False)
     city = LineField(label=_("City"), max_length=120, required=False)
+    preferred_channel = forms.ChoiceField(
+        label=_("Likes to be reached by"),
+        required=False,
+        choices=[("", _("Not known")), *Channel.choices],
+    )
     birth_date = DateField(label=_("Birth date"), required=False)
     source = LineField(
         label=_("Source"), max_length=120, required=False, help_text=_("How they came to you.")
@@ -43,8 +51,20 @@ class CustomerForm(forms.Form):
         help_text=_("The customer's number in another system."),
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        custom_fields: Iterable[CustomField] = (),
+        custom_values: Iterable[OwnValue] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        present = {own.field.pk: own.value for own in custom_values}
+        self.own_keys = [field.key for field in custom_fields]
+        for field in custom_fields:
+            value = present.get(field.pk)
+            self.fields[PREFIX + field.key] = value_field(field, value)
+            self.initial.setdefault(PREFIX + field.key, shown_value(field, value))
         language: Any = self.fields["language"]
         language.choices = language_choices(str(self.initial.get("language") or ""))
         self.helper = FormHelper()
@@ -56,7 +76,11 @@ class CustomerForm(forms.Form):
         return [
             Row(Column("name", css_class="col-md-8"), Column("kind", css_class="col-md-4")),
             Row(Column("email", css_class="col-md-6"), Column("phone", css_class="col-md-6")),
-            Row(Column("language", css_class="col-md-6"), Column("location", css_class="col-md-6")),
+            Row(
+                Column("language", css_class="col-md-4"),
+                Column("preferred_channel", css_class="col-md-4"),
+                Column("location", css_class="col-md-4"),
+            ),
             Row(
                 Column("country", css_class="col-md-4"),
                 Column("city", css_class="col-md-4"),
@@ -67,7 +91,13 @@ class CustomerForm(forms.Form):
                 Column("industry", css_class="col-md-4"),
                 Column("external_id", css_class="col-md-4"),
             ),
+            *self._own_section(),
         ]
+
+    def _own_section(self) -> list[Any]:
+        """Fields of the business's own, where there are any."""
+        columns = [Column(PREFIX + key, css_class="col-md-4") for key in self.own_keys]
+        return [Fieldset(_("More about them"), Row(*columns))] if columns else []
 
     def clean(self) -> dict[str, Any]:
         """Ask for something to know the customer by."""
@@ -81,7 +111,8 @@ class CustomerForm(forms.Form):
         """Return what the service takes."""
         data = {name: self.cleaned_data[name] for name in CustomerForm.base_fields}
         location = data.pop("location")
-        return data | {"location_id": location.pk if location else None}
+        custom = {key: self.cleaned_data[PREFIX + key] for key in self.own_keys}
+        return data | {"location_id": location.pk if location else None, "custom": custom}
 
 
 class NewCustomerForm(CustomerForm):
@@ -113,10 +144,3 @@ class NewCustomerForm(CustomerForm):
             for purpose in ConsentEvent.Purpose.values
             if self.cleaned_data.get(purpose)
         }
-
-
-class ConsentForm(forms.Form):
-    """One switch of consent."""
-
-    purpose = forms.ChoiceField(choices=ConsentEvent.Purpose.choices)
-    is_granted = forms.ChoiceField(choices=[("yes", "yes"), ("no", "no")])

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def register() -> None:
     """Called once, when the apps are ready."""
-    from crm.registrations import customers, profile
+    from crm.registrations import customers, privacy, profile, tasks
 
-    for noun in (customers, profile):
+    for noun in (customers, privacy, profile, tasks):
         noun.register()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -18,6 +18,7 @@ MOST_ROWS = 1000  # beyond, the database adds up
 RHYTHM_ORDERS = 200  # the latest ones tell the present rhythm
 RHYTHM_GAPS = 3  # fewer tell nothing
 LATE = 1.5  # times the usual gap
+PAUSE_DAYS = 90  # without a purchase is a pause
 
 
 @dataclass(slots=True)
@@ -25,11 +26,14 @@ class PurchaseFigures:
     """What a customer bought; cancelled orders don't count.
 
     revenue: currency → amount, since different money can't be added.
+    back_after_days: length of the latest pause of 90 days or more that ended; read by
+        :func:`history_of` only.
     """
 
     orders: int = 0
     last_at: datetime | None = None
     revenue: dict[str, Decimal] = field(default_factory=dict)
+    back_after_days: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +71,39 @@ def purchase_figures(customer_ids: Collection[int]) -> dict[int, PurchaseFigures
     return figures
 
 
-def history_of(customer_id: int, *, now: datetime) -> tuple[PurchaseFigures, Rhythm | None]:
-    """Return one customer's figures, and the median gap between purchase days.
+def history_of(*customer_ids: int, now: datetime) -> tuple[PurchaseFigures, Rhythm | None]:
+    """Return the figures of one person, and the median gap between purchase days.
 
-    One query, or two for the rare customer with more than 1,000 orders. The rhythm is None when
+    customer_ids: all records of the person.
+    One query, or two for the rare person with more than 1,000 orders. The rhythm is None when
     fewer than four different days up to now are known.
     """
     latest = list(
-        _counted(Order.objects.filter(customer_id=customer_id))
+        _counted(Order.objects.filter(customer_id__in=customer_ids))
         .order_by("-ordered_at", "-id")
         .values_list("ordered_at", "currency", "amount")[: MOST_ROWS + 1]
     )
     if len(latest) > MOST_ROWS:
-        figures = purchase_figures([customer_id])[customer_id]
+        figures = _added(purchase_figures(customer_ids).values())
     else:
         figures = PurchaseFigures(orders=len(latest), last_at=latest[0][0] if latest else None)
         for _at, currency, amount in latest:
             figures.revenue[currency] = figures.revenue.get(currency, Decimal(0)) + amount
     past = [instant for instant, _currency, _amount in latest if instant <= now]
+    pauses = ((later - earlier).days for later, earlier in pairwise(past))
+    figures.back_after_days = next((days for days in pauses if days >= PAUSE_DAYS), None)
     return figures, _rhythm(past[:RHYTHM_ORDERS], now)
+
+
+def _added(parts: Iterable[PurchaseFigures]) -> PurchaseFigures:
+    total = PurchaseFigures()
+    for part in parts:
+        total.orders += part.orders
+        for currency, amount in part.revenue.items():
+            total.revenue[currency] = total.revenue.get(currency, Decimal(0)) + amount
+        if part.last_at:
+            total.last_at = max(total.last_at, part.last_at) if total.last_at else part.last_at
+    return total
 
 
 def _rhythm(instants: list[datetime], now: datetime) -> Rhythm | None:

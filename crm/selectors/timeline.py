@@ -1,38 +1,50 @@
-"""A customer's timeline: events of every app and the orders themselves, newest first."""
+"""A person's timeline: events of every app, purchases and contacts in one line, newest first.
+
+Each kind of row comes from its own table by an index that ends in time, a page at a time, so the
+last page costs what the first one does. A person of several records reads each record's rows by
+the same index and merges them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db import connection
+from django.db.models import Model, Q, QuerySet
 from django.utils.functional import Promise
 
 from common.keyset import read_cursor, write_cursor
 from common.models import Event
 from common.registry import EventRenderer, event_renderers
-from crm.models import Order
+from crm.models import Interaction, Note, Order
 
 PAGE_SIZE = 25
-ORDERS = "orders"  # the filter's name for orders; kinds of events have a dot
-# Orders stand for themselves, whether one was entered or a million imported.
-NOT_SHOWN = ("order.recorded",)
-NOT_OF_CUSTOMERS = ("product.", "location.")
+# The filter's names for what stands for itself; kinds of events have a dot.
+ORDERS, CONTACTS = "orders", "contacts"
+# What stands for itself is not told again by its event, whether entered or imported by the million.
+NOT_SHOWN = ("order.recorded", "interaction.recorded")
+NOT_OF_CUSTOMERS = ("product.", "location.", "custom_field.", "tag.")
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One line of the timeline: an event with its renderer, or an order."""
+    """One line of the timeline: an event with its renderer, a purchase, or a contact.
+
+    text: of the note or contact, where the reader may see it.
+    """
 
     at: datetime
     event: Event | None = None
     order: Order | None = None
+    contact: Interaction | None = None
+    text: str = ""
 
     @property
     def renderer(self) -> EventRenderer | None:
-        """How the event is shown; None for kinds that no app registered, and for orders."""
+        """How the event is shown; None for kinds that no app registered, and for other rows."""
         return event_renderers.get(self.event.kind) if self.event else None
 
     @property
@@ -49,8 +61,8 @@ class TimelineEntry:
 
     @property
     def _place(self) -> tuple[datetime, int, int]:
-        row: Any = self.order or self.event
-        return self.at, 1 if self.order else 0, row.pk
+        row: Any = self.order or self.contact or self.event
+        return self.at, 1 if self.order else 2 if self.contact else 0, row.pk
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,43 +73,68 @@ class TimelinePage:
     next_cursor: str
 
 
-def customer_timeline(
-    customer_id: int, *, kind: str = "", cursor: str = "", size: int = PAGE_SIZE
-) -> TimelinePage:
-    """Return a page of the timeline; two queries.
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A table that the timeline reads. rank: its place among rows of one instant."""
 
-    kind: ``orders``, or a kind of event; empty for everything.
+    name: str
+    rank: int
+    model: type[Model]
+    time: str
+    related: tuple[str, ...] = ()
+
+
+SOURCES = (
+    _Source("event", 0, Event, "occurred_at"),
+    _Source("order", 1, Order, "ordered_at", ("location",)),
+    _Source("contact", 2, Interaction, "occurred_at", ("author", "conversation")),
+)
+OWN_FILTER = {ORDERS: "order", CONTACTS: "contact"}
+
+
+def customer_timeline(
+    *customer_ids: int,
+    kind: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    cursor: str = "",
+    size: int = PAGE_SIZE,
+    with_texts: bool = False,
+) -> TimelinePage:
+    """Return a page of one person's timeline; at most seven queries, four without texts.
+
+    customer_ids: all records of the person, their own first.
+    kind: ``orders``, ``contacts``, or a kind of event; empty for everything.
+    since, until: occurred in ``[since, until)``.
     cursor: as given by the page before; anything else means the newest.
+    with_texts: bring the texts of notes and contacts, for those who may read them.
     """
-    salt = f"timeline:{customer_id}:{kind}"
+    salt = f"timeline:{customer_ids[0]}:{kind}"
     position = read_cursor(cursor, salt=salt, length=3)
     after = position[1] if position else None
     found: list[TimelineEntry] = []
-    if kind in ("", ORDERS):
-        orders = Order.objects.filter(_before("ordered_at", 1, after), customer_id=customer_id)
+    for source in SOURCES:
+        if kind and OWN_FILTER.get(kind, "event") != source.name:
+            continue
+        where = _before(source.time, source.rank, after)
+        if since:
+            where &= Q(**{f"{source.time}__gte": since})
+        if until:
+            where &= Q(**{f"{source.time}__lt": until})
+        if source.name == "event":
+            where &= Q(kind=kind) if kind else ~Q(kind__in=NOT_SHOWN)
         found += (
-            TimelineEntry(at=order.ordered_at, order=order)
-            for order in orders.select_related("location").order_by("-ordered_at", "-id")[
-                : size + 1
-            ]
-        )
-    if kind != ORDERS:
-        events = Event.objects.filter(_before("occurred_at", 0, after), customer_id=customer_id)
-        events = events.filter(kind=kind) if kind else events.exclude(kind__in=NOT_SHOWN)
-        found += (
-            TimelineEntry(at=event.occurred_at, event=event)
-            for event in events.order_by("-occurred_at", "-id")[: size + 1]
+            TimelineEntry(at=getattr(row, source.time), **{source.name: row})
+            for row in _latest(source, customer_ids, where, size + 1)
         )
     found.sort(key=lambda entry: entry._place, reverse=True)
     page, more = found[:size], len(found) > size
-    return TimelinePage(
-        entries=page,
-        next_cursor=write_cursor("after", page[-1]._place, salt=salt) if more else "",
-    )
+    cursor = write_cursor("after", page[-1]._place, salt=salt) if more else ""
+    return TimelinePage(entries=_with_texts(page) if with_texts else page, next_cursor=cursor)
 
 
 def timeline_kinds() -> Iterable[tuple[str, str | Promise]]:
-    """Return (kind, label) of what can stand in a timeline, orders apart, by label."""
+    """Return (kind, label) of the events that can stand in a timeline, by label."""
     return sorted(
         (
             (renderer.kind, renderer.label)
@@ -106,6 +143,57 @@ def timeline_kinds() -> Iterable[tuple[str, str | Promise]]:
         ),
         key=lambda pair: str(pair[1]),
     )
+
+
+def _latest(source: _Source, customer_ids: Sequence[int], where: Q, size: int) -> Iterable[Any]:
+    """Return the newest rows of a source; each record's by the index, which IN would not use."""
+    order = (f"-{source.time}", "-id")
+    rows: QuerySet[Any] = source.model._default_manager.select_related(*source.related)
+    if len(customer_ids) == 1:
+        return rows.filter(where, customer_id=customer_ids[0]).order_by(*order)[:size]
+    parts = [
+        source.model._default_manager.filter(where, customer_id=customer_id)
+        .order_by(*order)
+        .values_list("pk")[:size]
+        for customer_id in customer_ids
+    ]
+    return rows.filter(pk__in=_ids(parts)).order_by(*order)[:size]
+
+
+def _ids(parts: Collection[QuerySet[Any, Any]]) -> list[int]:
+    """Return the ids that limited queries find; one query (Django can't unite these on SQLite)."""
+    statements, parameters = [], []
+    for part in parts:
+        statement, given = part.query.sql_with_params()
+        statements.append(f"SELECT * FROM ({statement}) AS part")  # noqa: S608 - Django's own SQL
+        parameters += given
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(statements), parameters)
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _with_texts(entries: list[TimelineEntry]) -> list[TimelineEntry]:
+    """Put the texts of notes beside their events, and of contacts beside these; one query."""
+    refs = {
+        entry.event.subject_ref
+        for entry in entries
+        if entry.event and entry.event.subject_kind == "note"
+    }
+    notes = dict(Note.objects.filter(ref__in=refs).values_list("ref", "text")) if refs else {}
+    return [
+        TimelineEntry(
+            at=entry.at,
+            event=entry.event,
+            order=entry.order,
+            contact=entry.contact,
+            text=entry.contact.text
+            if entry.contact
+            else notes.get(entry.event.subject_ref, "")
+            if entry.event and entry.event.subject_kind == "note"
+            else "",
+        )
+        for entry in entries
+    ]
 
 
 def _before(field: str, rank: int, after: list[Any] | None) -> Q:

@@ -15,6 +15,7 @@ from common.errors import InvalidInput
 from crm.models import Customer
 from crm.selectors.consent import consents_of
 from crm.services.consent import record_consent
+from crm.services.custom_fields import set_custom_values
 from crm.services.customers import record_customer, update_customer
 
 
@@ -25,9 +26,12 @@ def record_profile(
     actor: str,
     consents: Mapping[str, bool],
     consent_source: str,
+    custom: Mapping[str, object] | None = None,
     **fields: Any,
 ) -> Customer:
     """Return a new customer with their consents. consents: purpose → given or refused.
+
+    custom: key → value of fields of the business's own.
 
     consent_source: who took the consent down, such as ``staff`` or ``api``.
 
@@ -35,6 +39,9 @@ def record_profile(
     :raises ValidationError: a value can't be used; nothing is written.
     """
     customer = record_customer(happened_at=happened_at, actor=actor, **fields)
+    set_custom_values(
+        customer_id=customer.pk, values=custom or {}, happened_at=happened_at, actor=actor
+    )
     for purpose, is_granted in sorted(consents.items()):
         record_consent(
             customer_id=customer.pk,
@@ -55,14 +62,20 @@ def update_profile(
     actor: str,
     consents: Mapping[str, bool],
     consent_source: str,
+    custom: Mapping[str, object] | None = None,
     **changes: Any,
 ) -> Customer:
     """Change a customer and record those consents that differ from the ones in force.
+
+    custom: key → value of fields of the business's own; keys that are not named stay.
 
     :raises ExternalIdTaken: another customer has the external id; nothing is written.
     """
     customer = update_customer(
         customer_id=customer_id, happened_at=happened_at, actor=actor, **changes
+    )
+    set_custom_values(
+        customer_id=customer_id, values=custom or {}, happened_at=happened_at, actor=actor
     )
     in_force = consents_of(customer_id) if consents else {}
     for purpose, is_granted in sorted(consents.items()):

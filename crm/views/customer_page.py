@@ -12,20 +12,27 @@ from django.views.decorators.vary import vary_on_headers
 from accounts.permissions import roles_required
 from common.registry import customer_panels
 from common.time import now
-from crm.models import ConsentEvent, Customer
-from crm.roles import READERS, may_write
-from crm.selectors import consents_of, get_customer
-from crm.selectors.contacts import contacts_of
+from crm.models import ConsentEvent, Customer, Note
+from crm.roles import READERS, may_write, reads_texts, sees_contacts
+from crm.selectors import consents_of
+from crm.selectors.contacts import contact_rows
+from crm.selectors.customers import get_person
 from crm.selectors.figures import history_of
-from crm.tables import shown_contact
+from crm.selectors.identity import records_of
+from crm.selectors.journey import standing_of
+from crm.selectors.notes import latest_notes
+from crm.selectors.tasks import next_action_of
 from crm.views.tabs import is_fragment, tabs_of
+
+# What the head of the page keeps beside the figures.
+IN_WORDS = (Note.Kind.NEED, Note.Kind.WISH, Note.Kind.PROBLEM, Note.Kind.SUCCESS)
 
 
 @require_safe
 @roles_required(read=READERS)
 def customer_detail(request: HttpRequest, ref: str) -> HttpResponse:
-    """One customer: who, how to reach them, what they agreed to, what they bought."""
-    customer = get_customer(ref)
+    """One customer: who, how to reach them, where they stand, what they bought."""
+    customer = get_person(ref)
     context = summary_of(request, customer) | {"tabs": tabs_of(request, customer)}
     return render(request, "crm/customer.html", context)
 
@@ -34,7 +41,7 @@ def customer_detail(request: HttpRequest, ref: str) -> HttpResponse:
 @roles_required(read=READERS)
 def customer_summary(request: HttpRequest, ref: str) -> HttpResponse:
     """The head and the cards, for the page of a tab that was opened by itself."""
-    customer = get_customer(ref)
+    customer = get_person(ref)
     return render(request, "crm/parts/customer_summary.html", summary_of(request, customer))
 
 
@@ -43,30 +50,42 @@ def customer_summary(request: HttpRequest, ref: str) -> HttpResponse:
 @vary_on_headers("HX-Request")
 def customer_panels_beside(request: HttpRequest, ref: str) -> HttpResponse:
     """What the apps above know of the customer."""
-    customer = get_customer(ref)
+    customer = get_person(ref)
     panels = [
         {"template": panel.template, "glance": panel.glance, "context": context}
         for panel in sorted(customer_panels, key=lambda one: one.order)
         if (context := panel.load(customer.pk, request)) is not None
     ]
-    template = (
-        "crm/parts/customer_panels.html" if is_fragment(request) else "crm/customer_panels.html"
-    )
     context = {"customer": customer, "panels": panels, "may_write": may_write(request.user)}
-    return render(request, template, context)
+    template = "parts/customer_panels.html" if is_fragment(request) else "customer_panels.html"
+    return render(request, f"crm/{template}", context)
 
 
 def summary_of(request: HttpRequest, customer: Customer) -> dict[str, Any]:
-    """Return what the head and the cards show."""
-    figures, rhythm = history_of(customer.pk, now=now())
-    return {
+    """Return what the head and the first cards show."""
+    records = records_of(customer.pk)
+    moment = now()
+    figures, rhythm = history_of(*records, now=moment)
+    context = {
         "customer": customer,
-        "contact": shown_contact(contacts_of([customer.pk])[customer.pk], request.user),
+        "records": len(records),
+        "contacts": contact_rows(records, is_masked=not sees_contacts(request.user)),
         "consents": _consents(customer),
         "figures": figures,
         "rhythm": rhythm,
+        "standing": standing_of(customer, figures, rhythm, now=moment),
+        "next_action": next_action_of(customer.pk, records=records),
+        "now": moment,
         "may_write": may_write(request.user),
+        "reads_texts": reads_texts(request.user),
     }
+    if context["reads_texts"]:
+        notes = latest_notes(records)
+        context["preferences"] = notes.get(Note.Kind.PREFERENCE, [])
+        context["in_words"] = [
+            {"kind": kind, "notes": notes.get(kind.value, [])} for kind in IN_WORDS
+        ]
+    return context
 
 
 def _consents(customer: Customer) -> list[dict[str, Any]]:

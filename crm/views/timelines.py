@@ -8,10 +8,13 @@ from django.views.decorators.http import require_safe
 from accounts.models import User
 from accounts.permissions import roles_required
 from common.keyset import cursor_url, keyset_page
-from crm.roles import READERS
-from crm.selectors import get_customer
+from crm.forms.profile import TimelineFilterForm
+from crm.roles import READERS, reads_texts
+from crm.selectors.customers import get_person
+from crm.selectors.identity import records_of
 from crm.selectors.lists import list_orders
-from crm.selectors.timeline import ORDERS, TimelineEntry, customer_timeline, timeline_kinds
+from crm.selectors.refunds import with_refunded
+from crm.selectors.timeline import TimelineEntry, customer_timeline, timeline_kinds
 from crm.views.tabs import show_tab
 
 
@@ -19,16 +22,21 @@ from crm.views.tabs import show_tab
 @roles_required(read=READERS)
 def customer_timeline_tab(request: HttpRequest, ref: str) -> HttpResponse:
     """What happened with a customer, newest first."""
-    customer = get_customer(ref)
+    customer = get_person(ref)
     kinds = timeline_kinds()
-    kind = request.GET.get("kind", "")
-    kind = kind if kind == ORDERS or kind in dict(kinds) else ""
-    page = customer_timeline(customer.pk, kind=kind, cursor=request.GET.get("cursor", ""))
+    form = TimelineFilterForm(request.GET, kinds=kinds)
+    page = customer_timeline(
+        *records_of(customer.pk),
+        kind=form.values["kind"] or "",
+        since=form.since,
+        until=form.until,
+        cursor=request.GET.get("cursor", ""),
+        with_texts=reads_texts(request.user),
+    )
     context = {
+        "form": form,
         "entries": page.entries,
         "actors": _actors(page.entries),
-        "kinds": kinds,
-        "kind": kind,
         "earlier_url": cursor_url(request, page.next_cursor),
     }
     return show_tab(
@@ -45,9 +53,9 @@ def customer_timeline_tab(request: HttpRequest, ref: str) -> HttpResponse:
 @roles_required(read=READERS)
 def customer_orders_tab(request: HttpRequest, ref: str) -> HttpResponse:
     """What a customer bought, newest first."""
-    customer = get_customer(ref)
+    customer = get_person(ref)
     page = keyset_page(
-        list_orders(customer_id=customer.pk),
+        with_refunded(list_orders().filter(customer_id__in=records_of(customer.pk))),
         order=["-ordered_at", "-id"],
         cursor=request.GET.get("cursor", ""),
         size=25,

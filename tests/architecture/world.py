@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from django.core.files.uploadedfile import SimpleUploadedFile
+
 from crm.models import Customer
+from crm.services import open_task
+from crm.services.attachments import record_attachment
+from crm.services.custom_fields import record_custom_field
+from crm.services.notes import record_note
 from feedback.services import (
     ensure_nps_survey,
     invite_customer,
@@ -35,6 +41,10 @@ class World:
     survey: str
     response: str
     rule: str
+    task: str
+    note: str
+    field: str
+    file: str
 
 
 def make_world(customer: Customer) -> World:
@@ -75,4 +85,12 @@ def make_world(customer: Customer) -> World:
         survey=urlsplit(survey_url(invitation)).path.split("/")[2],
         response=response.ref,
         rule=ensure_follow_up_rule(delay_days=3, **happening).key,
+        task=open_task(
+            title="Call back", due_at=NOON, customer_id=customer.pk, **happening
+        ).ref,
+        note=record_note(customer_id=customer.pk, kind="need", text="A lid", **happening).ref,
+        field=record_custom_field(key="size", label="Size", kind="number", **happening).key,
+        file=record_attachment(
+            file=SimpleUploadedFile("a.txt", b"words"), customer_id=customer.pk, **happening
+        ).ref,
     )
