@@ -158,6 +158,7 @@ def _database(env: environ.Env, data_dir: Path) -> dict[str, Any]:
             "init_command": (
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;"
                 "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=268435456;"
+                "PRAGMA secure_delete=ON;"  # what is erased must not stay in free pages
             ),
         }
     else:

@@ -7,11 +7,17 @@ from crm.api.catalogue import LocationList, ProductDetail, ProductList
 from crm.api.customers import CustomerDetail, CustomerList
 from crm.api.events import EventList
 from crm.api.orders import OrderDetail, OrderList
+from crm.api.privacy import CustomerConsents
 
 api_urls = [
     path("customers/", CustomerList.as_view(), name="api-customers"),
     path("customers/bulk/", CustomerBulk.as_view(), name="api-customers-bulk"),
     path("customers/<slug:ref>/", CustomerDetail.as_view(), name="api-customer"),
+    path(
+        "customers/<slug:ref>/consents/",
+        CustomerConsents.as_view(),
+        name="api-customer-consents",
+    ),
     path("orders/", OrderList.as_view(), name="api-orders"),
     path("orders/bulk/", OrderBulk.as_view(), name="api-orders-bulk"),
     path("orders/<slug:ref>/", OrderDetail.as_view(), name="api-order"),

@@ -90,3 +90,19 @@ def begin_batch(
         started_at=plan.happened_at,
     )
     return batch, Scratch(_scratch_path(batch), columns, kept)
+
+
+def discard_leftovers() -> int:
+    """Delete the scratch files of killed imports, which then start again; return how many.
+
+    While an import runs, nothing: its file belongs to it.
+    """
+    with (_folder() / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return 0
+        leftovers = list(_folder().glob("*.sqlite3*"))
+        for path in leftovers:
+            path.unlink(missing_ok=True)
+    return len(leftovers)

@@ -10,6 +10,7 @@ from functools import lru_cache
 from django.conf import settings
 from django.utils.encoding import force_bytes
 
+from common.models import Event
 from crm.models import ErasedIdentity
 
 Identity = tuple[str, str]  # kind of ErasedIdentity, comparable value
@@ -47,6 +48,14 @@ def erased_among(identities: Iterable[Identity]) -> set[Identity]:
         rows = ErasedIdentity.objects.filter(digest__in=digests[start : start + ASKED_AT_ONCE])
         found |= {wanted[digest] for digest in rows.values_list("digest", flat=True)}
     return found
+
+
+def exports_of(ref: str) -> list[Event]:
+    """Return who was given a customer's data, latest first; the last twenty times."""
+    events = Event.objects.filter(
+        subject_kind="customer", subject_ref=ref, kind="customer.exported"
+    )
+    return list(events.order_by("-occurred_at", "-id")[:20])
 
 
 @lru_cache(maxsize=8)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from common.errors import InvalidInput
 from common.services import record_event
 from common.time import now
+from crm.consent_texts import ConsentChannel, wording
 from crm.models import ConsentEvent
 from crm.services.customer_figures import note_consent
 
@@ -31,10 +32,17 @@ def record_consent(
     The latest event per purpose and channel is in force. Saying the same again adds a row, since
     the text agreed to may have changed.
 
-    :raises InvalidInput: unknown purpose.
+    source: code of who took it down: ``staff``, ``portal``, ``api``, ``import``, ``unsubscribe``.
+    text_version: of the words the customer read, see ``crm.consent_texts``; empty if unknown.
+
+    :raises InvalidInput: unknown purpose, channel or version of the text; nothing is written.
     """
     if purpose not in ConsentEvent.Purpose.values:
         raise InvalidInput(_("Unknown purpose of consent."), fields={"purpose": [purpose]})
+    if channel not in ConsentChannel.values:
+        raise InvalidInput(fields={"channel": [str(_("There is no such channel."))]})
+    if text_version and not wording(purpose, channel, text_version):
+        raise InvalidInput(fields={"text_version": [str(_("There is no such text."))]})
     consent = ConsentEvent.objects.create(
         customer_id=customer_id,
         purpose=purpose,

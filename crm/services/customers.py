@@ -98,11 +98,9 @@ def record_customer(
             "source": source,
         }
     )
-    refuse_erased(external_id=fields["external_id"], email=email, phone=phone)
-    for other_email in emails:
-        refuse_erased(email=other_email)
-    for other_phone in phones:
-        refuse_erased(phone=other_phone)
+    refuse_erased(
+        external_id=fields["external_id"], emails=[email, *emails], phones=[phone, *phones]
+    )
     if kind not in Customer.Kind.values:
         raise InvalidInput(fields={"kind": [str(_("Unknown kind of customer."))]})
     _refuse_taken(fields["external_id"])

@@ -34,27 +34,29 @@ class NobodyErased(NotFound):
     message = _("Nobody with this id, email or phone was erased.")
 
 
-def identities(*, external_id: str | None = "", email: str = "", phone: str = "") -> list[Identity]:
-    """Return what there is of an id, email and phone in the form that is compared.
+def identities(
+    *, external_id: str | None = "", emails: Iterable[str] = (), phones: Iterable[str] = ()
+) -> list[Identity]:
+    """Return what there is of an id, emails and phones in the form that is compared.
 
     :raises ValidationError: a value is no email or phone.
     """
     found: list[Identity] = []
     if external_id and external_id.strip():
         found.append((Kind.EXTERNAL_ID.value, clean_line(external_id, max_length=64)))
-    if email and email.strip():
-        found.append((Kind.EMAIL.value, clean_email(email)))
-    if phone and phone.strip():
-        found.append((Kind.PHONE.value, clean_phone(phone)))
+    found += [(Kind.EMAIL.value, clean_email(email)) for email in emails if email.strip()]
+    found += [(Kind.PHONE.value, clean_phone(phone)) for phone in phones if phone.strip()]
     return found
 
 
-def refuse_erased(*, external_id: str | None = "", email: str = "", phone: str = "") -> None:
-    """Return if nobody erased had any of these.
+def refuse_erased(
+    *, external_id: str | None = "", emails: Iterable[str] = (), phones: Iterable[str] = ()
+) -> None:
+    """Return if nobody erased had any of these; one query while nobody was erased.
 
     :raises ErasedCustomer: somebody had; on the fields that tell so.
     """
-    known = erased_among(identities(external_id=external_id, email=email, phone=phone))
+    known = erased_among(identities(external_id=external_id, emails=emails, phones=phones))
     if known:
         raise ErasedCustomer(
             fields={kind: [str(ErasedCustomer.message)] for kind in sorted({k for k, _v in known})}
@@ -87,7 +89,7 @@ def welcome_back(
     :raises InvalidInput: nothing was given.
     :raises NobodyErased: nobody erased had any of these; nothing is written.
     """
-    given = identities(external_id=external_id, email=email, phone=phone)
+    given = identities(external_id=external_id, emails=[email], phones=[phone])
     if not given:
         raise InvalidInput(_("Give the id, email or phone of the person."))
     digests = {digest for kind, value in given for digest in digests_of(kind, value)}

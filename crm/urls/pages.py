@@ -17,6 +17,5 @@ urlpatterns = [
     path("locations/new/", catalogue.location_new, name="location_new"),
     path("locations/edit/<path:code>/", catalogue.location_edit, name="location_edit"),
     path("me/", portal.me, name="me"),
-    path("me/consent/", portal.my_consent, name="my_consent"),
     path("me/language/", portal.my_language, name="my_language"),
 ]

@@ -13,15 +13,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.permissions import roles_required
-from common.errors import InvalidInput, NotFound
 from common.registry import portal_panels
 from common.time import now
-from crm.forms import ConsentForm
-from crm.models import ConsentEvent, Customer
 from crm.roles import EVERYBODY
-from crm.selectors import consents_of, find_customer_of_user, language_of
-from crm.services import record_consent
+from crm.selectors import find_customer_of_user, language_of
+from crm.selectors.consent import consent_board
 from crm.services.profiles import choose_language
+from crm.views.my_privacy import own_customer
 
 
 @require_safe
@@ -31,7 +29,6 @@ def me(request: HttpRequest) -> HttpResponse:
     customer = find_customer_of_user(request.user)
     if customer is None:
         return render(request, "portal/nobody.html")
-    in_force = consents_of(customer.pk)
     context: dict[str, Any] = {
         "customer": customer,
         "panels": [
@@ -39,13 +36,7 @@ def me(request: HttpRequest) -> HttpResponse:
             for panel in sorted(portal_panels, key=lambda one: one.order)
             if (values := panel.load(customer.pk, request)) is not None
         ],
-        "consents": [
-            {
-                "purpose": purpose,
-                "is_granted": purpose.value in in_force and in_force[purpose.value].is_granted,
-            }
-            for purpose in ConsentEvent.Purpose
-        ],
+        "consents": [lines[0] for _purpose, lines in consent_board(customer.pk).purposes],
         "languages": settings.LANGUAGES,
         "language": language_of(customer),
     }
@@ -54,32 +45,9 @@ def me(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @roles_required(read=EVERYBODY)
-def my_consent(request: HttpRequest) -> HttpResponse:
-    """Give or withdraw consent, by the same one button."""
-    customer = _customer(request)
-    form = ConsentForm(request.POST)
-    if not form.is_valid():
-        raise InvalidInput
-    is_granted = form.cleaned_data["is_granted"] == "yes"
-    record_consent(
-        customer_id=customer.pk,
-        purpose=form.cleaned_data["purpose"],
-        is_granted=is_granted,
-        happened_at=now(),
-        actor=f"customer:{customer.pk}",
-        source="portal",
-    )
-    messages.success(
-        request, _("Thank you. You can change this any time.") if is_granted else _("Switched off.")
-    )
-    return redirect("crm:me")
-
-
-@require_POST
-@roles_required(read=EVERYBODY)
 def my_language(request: HttpRequest) -> HttpResponse:
     """Choose the language of this page and of emails."""
-    customer = _customer(request)
+    customer = own_customer(request)
     language = request.POST.get("language", "")
     choose_language(
         customer_id=customer.pk,
@@ -99,10 +67,3 @@ def my_language(request: HttpRequest) -> HttpResponse:
         samesite="Lax",
     )
     return response
-
-
-def _customer(request: HttpRequest) -> Customer:
-    customer = find_customer_of_user(request.user)
-    if customer is None:
-        raise NotFound
-    return customer

@@ -30,7 +30,7 @@ def test_a_colleague_without_a_customer_record_is_told_so(client_for, stan):
 
 def test_a_login_without_a_customer_record_cannot_give_consent(client_for, stan):
     sent = {"purpose": "marketing", "is_granted": "yes"}
-    assert client_for(stan).post("/me/consent/", sent).status_code == 404
+    assert client_for(stan).post("/me/consent/", sent).status_code == 403
     assert not ConsentEvent.objects.exists()
 
 
