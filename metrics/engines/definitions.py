@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from metrics.facts.store import Store
-from metrics.facts.tables import ORDER_STATES, TABLES, arrow_schema
+from metrics.facts.tables import LINKS, ORDER_STATES, TABLES, arrow_schema
 from metrics.kpis.base import DENOMINATOR, NUMERATOR, Kpi, Measure
 from metrics.windows import Window
 
@@ -19,6 +19,8 @@ from metrics.windows import Window
 class Facts:
     """The facts as ibis tables, cut to what had happened at as_of and was known at known_at.
 
+    ``customer_id`` is the person, as known at known_at.
+    has_links: whether any record was ever linked to another; without, nothing is joined.
     product_id, product_orders: for figures of one product; a table of ``order_id``.
     """
 
@@ -28,6 +30,7 @@ class Facts:
     currency: str
     product_id: int | None = None
     product_orders: Any = None
+    has_links: bool = True
 
     @cached_property
     def orders(self) -> Any:
@@ -37,11 +40,13 @@ class Facts:
         """
         states = self.tables[ORDER_STATES]
         known_at = _naive(self.known_at)
-        return states.filter(
-            states.valid_from <= known_at,
-            states.valid_until.isnull() | (states.valid_until > known_at),
-            states.status != "cancelled",
-            states.ordered_at < _naive(self.as_of),
+        return self._of_persons(
+            states.filter(
+                states.valid_from <= known_at,
+                states.valid_until.isnull() | (states.valid_until > known_at),
+                states.status != "cancelled",
+                states.ordered_at < _naive(self.as_of),
+            )
         )
 
     @cached_property
@@ -53,20 +58,39 @@ class Facts:
     def responses(self) -> Any:
         """Answers that counted."""
         rows, known_at = self.tables["responses"], _naive(self.known_at)
-        return rows.filter(
-            rows.recorded_at <= known_at,
-            rows.voided_at.isnull() | (rows.voided_at > known_at),
-            rows.answered_at < _naive(self.as_of),
+        return self._of_persons(
+            rows.filter(
+                rows.recorded_at <= known_at,
+                rows.voided_at.isnull() | (rows.voided_at > known_at),
+                rows.answered_at < _naive(self.as_of),
+            )
         )
 
     @cached_property
     def complaints(self) -> Any:
         """Complaints that counted."""
         rows, known_at = self.tables["complaints"], _naive(self.known_at)
-        return rows.filter(
-            rows.recorded_at <= known_at,
-            rows.dropped_at.isnull() | (rows.dropped_at > known_at),
-            rows.opened_at < _naive(self.as_of),
+        return self._of_persons(
+            rows.filter(
+                rows.recorded_at <= known_at,
+                rows.dropped_at.isnull() | (rows.dropped_at > known_at),
+                rows.opened_at < _naive(self.as_of),
+            )
+        )
+
+    def _of_persons(self, rows: Any) -> Any:
+        """Put the person in the place of each record that was merged, as known at known_at."""
+        import ibis
+
+        if not self.has_links:
+            return rows
+        links, known_at = self.tables[LINKS], _naive(self.known_at)
+        links = links.filter(
+            links.linked_at <= known_at, links.until.isnull() | (links.until > known_at)
+        ).select("record_id", "person_id")
+        found = rows.left_join(links, rows.customer_id == links.record_id)
+        return found.mutate(customer_id=ibis.coalesce(found.person_id, found.customer_id)).drop(
+            "record_id", "person_id"
         )
 
 
@@ -76,6 +100,7 @@ class DuckEngine:
     def __init__(self, backend: Any, store: Store) -> None:
         self._backend = backend
         self._tables = {name: self._open(store, name) for name in TABLES}
+        self._has_links = any(file.rows for file in store.manifest.of(LINKS))
 
     def _open(self, store: Store, name: str) -> Any:
         import ibis
@@ -96,7 +121,7 @@ class DuckEngine:
 
         if product_orders is not None:
             product_orders = ibis.memtable(product_orders)
-        return Facts(self._tables, product_orders=product_orders, **cut)
+        return Facts(self._tables, product_orders=product_orders, has_links=self._has_links, **cut)
 
     def measure(self, kpi: Kpi, facts: Facts, windows: list[Window]) -> dict[str, Measure]:
         """Run a figure's definition; window name → measure."""

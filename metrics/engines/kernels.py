@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrics.facts.store import Store
-from metrics.facts.tables import ORDER_STATES
+from metrics.facts.tables import LINKS, ORDER_STATES
 from metrics.kpis.base import DENOMINATOR, NUMERATOR, Measure
 from metrics.kpis.retention import END, LOST, NEW, WON_BACK
 from metrics.windows import Window
@@ -107,13 +107,32 @@ def load_orders(store: Store, *, as_of: datetime, known_at: datetime, currency: 
     keep = pc.and_(keep, pc.not_equal(table.column("status").cast(pa.string()), "cancelled"))
     keep = pc.and_(keep, pc.is_valid(table.column("customer_id")))
     table = table.select(columns).filter(keep)
-    customers = table.column("customer_id").to_numpy()
+    customers = _persons(store, table.column("customer_id").to_numpy(), moment)
     times = table.column("ordered_at").to_numpy().astype("datetime64[us]").astype(np.int64)
     counted = pc.equal(table.column("currency").cast(pa.string()), currency)
     amounts = np.where(counted.to_numpy(), table.column("amount").to_numpy(), 0)
     order = np.lexsort((times, customers))
     ids, codes = np.unique(customers[order], return_inverse=True)
     return Orders(ids.astype(np.int64), codes.astype(np.int64), times[order], amounts[order])
+
+
+def _persons(store: Store, customers: Ints, known_at: Any) -> Ints:
+    """Put the person in the place of each record that was merged, as known at known_at."""
+    import pyarrow.compute as pc
+
+    links = store.read(LINKS)
+    if not links.num_rows:
+        return customers
+    stands = pc.and_(
+        pc.less_equal(links.column("linked_at"), known_at),
+        pc.fill_null(pc.greater(links.column("until"), known_at), True),
+    )
+    links = links.filter(stands).sort_by("record_id")
+    records, persons = (links.column(name).to_numpy() for name in ("record_id", "person_id"))
+    if not len(records):
+        return customers
+    place = np.minimum(np.searchsorted(records, customers), len(records) - 1)
+    return np.where(records[place] == customers, persons[place], customers)
 
 
 @dataclass

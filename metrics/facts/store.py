@@ -22,7 +22,7 @@ from django.conf import settings
 
 from metrics.facts.tables import ORDER_STATES, TABLES, arrow_schema
 
-FORMAT = 1  # raise it when the columns change: older stores are then rebuilt
+FORMAT = 2  # raise it when the columns change: older stores are then rebuilt
 
 
 @dataclass(frozen=True, slots=True)

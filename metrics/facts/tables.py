@@ -1,7 +1,9 @@
 """The fact tables: their columns, and the SQL that reads them.
 
 Instants are UTC without a zone (``timestamp[us]``), so that no engine shifts them; money is whole
-1/10,000 units; ``customer_id`` is ``Customer.id``. No table holds a name, an address or a word.
+1/10,000 units; ``customer_id`` is ``Customer.id``, of the record a fact was written for. Whose
+record that was at a moment ``links`` says; both engines put the person in its place when they read.
+No table holds a name, an address or a word.
 
 ============  ==================================================================================
 order_states  one row per state of an order: what was known of it in ``[valid_from, valid_until)``
@@ -9,6 +11,7 @@ order_states  one row per state of an order: what was known of it in ``[valid_fr
 customers     one row per customer record
 responses     one row per survey answer; ``voided_at``: from then on known not to count
 complaints    one row per complaint; ``dropped_at``: from then on known as merged or withdrawn
+links         one row per time during which a record was another person's: ``[linked_at, until)``
 ============  ==================================================================================
 """
 
@@ -19,7 +22,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 ORDER_STATES = "order_states"
-SMALL_TABLES = ("customers", "responses", "complaints")
+LINKS = "links"
+SMALL_TABLES = ("customers", "responses", "complaints", LINKS)
 TABLES = (ORDER_STATES, *SMALL_TABLES)
 
 # The SQLite driver takes a column's type from its first rows, so a null travels as a value that
@@ -71,6 +75,12 @@ _COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
         ("recorded_at", "instant"),
         ("dropped_at", "instant"),
         ("is_simulated", "flag"),
+    ),
+    LINKS: (
+        ("record_id", "id"),
+        ("person_id", "id"),
+        ("linked_at", "instant"),
+        ("until", "instant"),
     ),
 }
 _WITHOUT_NULL = {"score"}  # 0 is a score
@@ -181,6 +191,10 @@ class Dialect:
                 "WHERE to_state IN ('merged', 'withdrawn', 'void') GROUP BY complaint_id"
                 ") d ON d.complaint_id = c.id"
             ),
+            LINKS: (
+                f"SELECT record_id, person_id, linked_at, {self.instant('until')} AS until "  # noqa: S608
+                "FROM crm_identitylink"
+            ),
         }[table]
 
     def marks(self) -> dict[str, str]:
@@ -202,12 +216,16 @@ class Dialect:
                 "SELECT COUNT(*), MAX(id), (SELECT MAX(id) FROM feedback_complaintevent) "
                 "FROM feedback_complaint"
             ),
+            LINKS: "SELECT COUNT(*), MAX(id), COUNT(until), MAX(until) FROM crm_identitylink",
         }
 
 
 def product_orders_sql(product_id: int, known_at: datetime, dialect: Dialect) -> str:
     """Orders that have a line of the product, as known at ``known_at``."""
+    product, known = int(product_id), dialect.literal(known_at)
     return (
-        "SELECT DISTINCT order_id FROM crm_orderline "  # noqa: S608
-        f"WHERE product_id = {int(product_id)} AND recorded_at <= {dialect.literal(known_at)}"
+        "SELECT order_id FROM crm_orderline "  # noqa: S608
+        f"WHERE product_id = {product} AND recorded_at <= {known} UNION "
+        "SELECT order_id FROM crm_orderlineversion "
+        f"WHERE product_id = {product} AND recorded_from <= {known} AND recorded_until > {known}"
     )

@@ -6,7 +6,9 @@ import hashlib
 from datetime import datetime
 from typing import Any
 
-from crm.models import Order
+from django.db.models import Subquery
+
+from crm.models import Merge, Order
 from feedback.models import Complaint, ComplaintEvent, Response, ResponseVoid
 from metrics.kpis import KPIS
 from metrics.models import RecomputeRun
@@ -40,7 +42,7 @@ def is_recomputing() -> bool:
 
 
 def change_marks() -> dict[str, Any]:
-    """Return values that change whenever facts or definitions do; five look-ups in indexes.
+    """Return values that change whenever facts or definitions do; six look-ups in indexes.
 
     Instants are ISO text in UTC. Each look-up takes the last row of an index: a MAX of two
     columns would read the whole table on SQLite.
@@ -57,7 +59,16 @@ def change_marks() -> dict[str, Any]:
         at, key = rows.values_list(column, "id").first() or (None, None)
         name = model._meta.model_name
         marks[f"{name}_id"] = key
-        marks[f"{name}_at"] = at.isoformat() if isinstance(at, datetime) else None
+        marks[f"{name}_at"] = _text(at)
+    undone = Merge.objects.filter(undone_at__isnull=False).order_by("-undone_at", "-id")
+    merges = Merge.objects.annotate(last_undone_at=Subquery(undone.values("undone_at")[:1]))
+    newest = merges.order_by("-merged_at", "-id").values_list("id", "merged_at", "last_undone_at")
+    key, merged_at, undone_at = newest.first() or (None, None, None)
+    marks |= {"merge_id": key, "merge_at": _text(merged_at), "merge_undone_at": _text(undone_at)}
     hashes = "".join(kpi.definition_hash for kpi in KPIS.values())
     marks["definitions"] = int(hashlib.sha256(hashes.encode()).hexdigest()[:12], 16)
     return marks
+
+
+def _text(at: Any) -> str | None:
+    return at.isoformat() if isinstance(at, datetime) else None

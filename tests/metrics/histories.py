@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -53,17 +53,37 @@ class Complained:
     product_id: int | None = None
 
 
+@dataclass(frozen=True)
+class Linked:
+    record_id: int
+    person_id: int
+    linked_at: datetime = LONG_AGO
+    until: datetime | None = None
+
+
 @dataclass
 class History:
     orders: list[Bought] = field(default_factory=list)
     responses: list[Answered] = field(default_factory=list)
     complaints: list[Complained] = field(default_factory=list)
+    links: list[Linked] = field(default_factory=list)
+
+    def of_persons(self, rows: Iterable[Any], known_at: datetime) -> list[Any]:
+        """The rows with the person in the place of each record that was merged then."""
+        persons = {
+            link.record_id: link.person_id
+            for link in self.links
+            if link.linked_at <= known_at and (link.until is None or known_at < link.until)
+        }
+        return [
+            replace(row, customer_id=persons.get(row.customer_id, row.customer_id)) for row in rows
+        ]
 
     def counted(self, as_of: datetime, known_at: datetime) -> list[Bought]:
         """Orders that count, whoever made them."""
         return [
             o
-            for o in self.orders
+            for o in self.of_persons(self.orders, known_at)
             if o.status != "cancelled"
             and o.at < as_of
             and o.valid_from <= known_at
@@ -112,6 +132,15 @@ def store_of(history: History) -> Store:
                 "recorded_at": _naive(complaint.recorded_at),
                 "dropped_at": _naive(complaint.dropped_at),
                 "is_simulated": False,
+            }
+        )
+    for link in history.links:
+        rows["links"].append(
+            {
+                "record_id": link.record_id,
+                "person_id": link.person_id,
+                "linked_at": _naive(link.linked_at),
+                "until": _naive(link.until),
             }
         )
     previous = store.read_manifest()
@@ -241,7 +270,7 @@ def complaint_sets(history: History, window: Window, as_of: datetime, known_at: 
     received, complained = set(), set()
     counted = [
         c
-        for c in history.complaints
+        for c in history.of_persons(history.complaints, known_at)
         if c.customer_id is not None
         and c.at < as_of
         and c.recorded_at <= known_at
@@ -264,7 +293,7 @@ def net_score(
     history: History, window: Window, as_of: datetime, known_at: datetime
 ) -> tuple[int, int]:
     latest: dict[object, tuple[datetime, int, int]] = {}
-    for number, answer in enumerate(history.responses):
+    for number, answer in enumerate(history.of_persons(history.responses, known_at)):
         if (
             window.start <= answer.at < min(window.until, as_of)
             and answer.recorded_at <= known_at

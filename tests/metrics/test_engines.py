@@ -16,7 +16,7 @@ from metrics.compute import AUTO, IBIS_DUCKDB, computing
 from metrics.kpis import KPIS
 from metrics.windows import Window, window_of
 from tests.metrics import histories
-from tests.metrics.histories import Answered, Bought, Complained, History, store_of
+from tests.metrics.histories import Answered, Bought, Complained, History, Linked, store_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 # Instants that break naive code: year ends, both clock changes, midnights, repeats of themselves.
@@ -60,8 +60,21 @@ def orders(draw: st.DrawFn) -> Bought:
     )
 
 
-order_histories = st.lists(orders(), max_size=25).map(
-    lambda found: History(orders=found + found[:3])  # some at the same instant twice
+links = st.lists(
+    st.builds(
+        Linked,
+        st.sampled_from([4, 5, 6, 4_000_000_000]),
+        st.sampled_from([1, 2, 7]),  # 7 has no facts of their own
+        recorded,
+        ended,
+    ),
+    max_size=3,
+    unique_by=lambda link: link.record_id,
+)
+order_histories = st.builds(
+    lambda found, links: History(orders=found + found[:3], links=links),
+    st.lists(orders(), max_size=25),  # some at the same instant twice
+    links,
 )
 full_histories = st.builds(
     History,
@@ -70,6 +83,7 @@ full_histories = st.builds(
         st.builds(Answered, people, instants, st.integers(0, 10), recorded, ended), max_size=12
     ),
     complaints=st.lists(st.builds(Complained, people, instants, recorded, ended), max_size=8),
+    links=links,
 )
 PERIODS = ["2025-10", "2026-01", "2026-03", "2026-Q1", "2026-W13", "2025", "2026", "2026-05"]
 
