@@ -28,6 +28,7 @@ class PurchaseForm(forms.Form):
     customer = CustomerField()
     ordered_at = InstantField(label=_("When"))
     location = location_field()
+    channel = LineField(label=_("Channel"), max_length=40, required=False)
     external_id = LineField(label=_("Receipt number"), max_length=64, required=False)
     amount = DecimalField(
         label=_("Amount"),
@@ -38,8 +39,11 @@ class PurchaseForm(forms.Form):
         help_text=_("Only if you give no lines."),
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, is_known: bool = False, **kwargs: Any) -> None:
+        """is_known: it corrects a purchase, whose number stays."""
         super().__init__(*args, **kwargs)
+        if is_known:
+            del self.fields["external_id"]
         self.helper = FormHelper()
         self.helper.form_tag = False
         self.helper.layout = Layout(
@@ -47,8 +51,9 @@ class PurchaseForm(forms.Form):
                 Column("customer", css_class="col-md-6"), Column("ordered_at", css_class="col-md-6")
             ),
             Row(
-                Column("location", css_class="col-md-6"),
-                Column("external_id", css_class="col-md-6"),
+                Column("location", css_class="col-md-4"),
+                Column("channel", css_class="col-md-4"),
+                *([] if is_known else [Column("external_id", css_class="col-md-4")]),
             ),
         )
         self.amount_helper = FormHelper()
@@ -73,11 +78,15 @@ class LineForm(forms.Form):
     unit_price = DecimalField(
         label=_("Price"), max_digits=15, decimal_places=4, min_value=0, required=False
     )
+    discount = DecimalField(
+        label=_("Discount"), max_digits=15, decimal_places=4, min_value=0, required=False
+    )
 
     def clean(self) -> dict[str, Any]:
         """A line needs a product."""
         data = super().clean() or {}
-        given = any(data.get(name) is not None for name in ("quantity", "unit_price"))
+        numbers = ("quantity", "unit_price", "discount")
+        given = any(data.get(name) is not None for name in numbers)
         if given and not data.get("sku") and "sku" not in self.errors:
             self.add_error("sku", _("Give the SKU."))
         return data
@@ -93,6 +102,7 @@ class BaseLineFormSet(FormSet):
     """The lines of a purchase."""
 
     new_lines: Sequence[NewLine] = ()
+    known_costs: dict[int, Decimal | None] | None = None  # product → what its line cost before
 
     def clean(self) -> None:
         """Find the products and their prices; one query."""
@@ -100,6 +110,7 @@ class BaseLineFormSet(FormSet):
             return
         filled = [form for form in self.forms if form.cleaned_data.get("sku")]
         products = products_by_sku({form.cleaned_data["sku"] for form in filled})
+        costs = self.known_costs or {}
         lines = []
         for form in filled:
             data = form.cleaned_data
@@ -116,11 +127,19 @@ class BaseLineFormSet(FormSet):
                     product_id=product.pk,
                     quantity=Decimal(1) if data["quantity"] is None else data["quantity"],
                     unit_price=price,
-                    unit_cost=product.cost,
+                    discount=data["discount"] or Decimal(0),
+                    unit_cost=costs.get(product.pk, product.cost),
                 )
             )
         self.new_lines = lines
 
+
+MOST_LINES = 200
+
+# Correcting shows the lines there are and a few empty ones.
+CorrectionFormSet: type[BaseLineFormSet] = forms.formset_factory(
+    LineForm, formset=BaseLineFormSet, extra=3, max_num=MOST_LINES, absolute_max=MOST_LINES
+)  # type: ignore[assignment]
 
 LineFormSet: type[BaseLineFormSet] = forms.formset_factory(
     LineForm, formset=BaseLineFormSet, extra=LINES, max_num=LINES, absolute_max=LINES

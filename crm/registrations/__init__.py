@@ -5,7 +5,16 @@ from __future__ import annotations
 
 def register() -> None:
     """Called once, when the apps are ready."""
-    from crm.registrations import customers, privacy, profile, tasks
+    from crm.registrations import (
+        commerce,
+        customers,
+        inbox,
+        leaving,
+        lists,
+        privacy,
+        profile,
+        tasks,
+    )
 
-    for noun in (customers, privacy, profile, tasks):
+    for noun in (customers, inbox, lists, privacy, profile, tasks, commerce, leaving):
         noun.register()

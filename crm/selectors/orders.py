@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.errors import NotFound
-from crm.models import Order
+from crm.models import Order, OrderLineVersion
 from crm.selectors.lists import list_orders_with_lines
 
 
@@ -19,3 +19,9 @@ def get_order(ref: str) -> Order:
     if order is None:
         raise NotFound
     return order
+
+
+def past_lines(order_id: int) -> list[OrderLineVersion]:
+    """Return what lines of an order were before they were corrected, latest first; one query."""
+    versions = OrderLineVersion.objects.filter(order_id=order_id).select_related("product")
+    return list(versions.order_by("-recorded_until", "id")[:50])

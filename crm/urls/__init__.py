@@ -1,11 +1,15 @@
 """Pages of the crm app; a module per noun."""
 
-from crm.urls import pages, privacy, profile, tasks
+from crm.urls import commerce, inbox, leaving, lists, pages, privacy, profile, tasks
 
 app_name = "crm"
 
 urlpatterns = [
+    *inbox.urlpatterns,
+    *lists.urlpatterns,
+    *commerce.urlpatterns,  # orders/quick/ before orders/<ref>/
     *pages.urlpatterns,
+    *leaving.urlpatterns,
     *privacy.urlpatterns,
     *tasks.urlpatterns,
     *profile.urlpatterns,  # last: customers/<ref>/ would take customers/<word>/ of the others

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from accounts.models import Role
+from accounts.services import create_user
 from crm.models import Customer
 from crm.services import open_task
+from crm.services.absences import record_absence
 from crm.services.attachments import record_attachment
+from crm.services.cancel_reasons import record_reason
+from crm.services.cancel_requests import open_cancel_request
 from crm.services.custom_fields import record_custom_field
+from crm.services.interactions import NewContact, record_interaction
 from crm.services.notes import record_note
+from crm.services.offers import record_offer
+from crm.services.refunds import record_refund
+from crm.services.saved_replies import save_reply
 from feedback.services import (
     ensure_nps_survey,
     invite_customer,
@@ -41,10 +52,19 @@ class World:
     survey: str
     response: str
     rule: str
+    refund: str
+    offer: str
+    cancel_request: str
+    cancel_reason: str
     task: str
     note: str
     field: str
     file: str
+    interaction: str
+    conversation: str
+    contact_file: str
+    absence: str
+    reply: str
 
 
 def make_world(customer: Customer) -> World:
@@ -74,9 +94,34 @@ def make_world(customer: Customer) -> World:
     complaint = open_complaint(
         customer_id=customer.pk, text="It broke.", source="staff", **happening
     )
+    contact = record_interaction(
+        contact=NewContact(
+            channel="email", direction="inbound", customer_id=customer.pk, text="Is it there?"
+        ),
+        **happening,
+    )
+    colleague = create_user(email="away@keepwell.example", role=Role.STAFF, name="Ada Away")
+    absence = record_absence(
+        user_id=colleague.pk,
+        substitute_id=None,
+        starts_at=NOON,
+        ends_at=NOON + timedelta(days=1),
+        **happening,
+    )
+    order = make_order(customer=customer, ordered_at=NOON)
+    [refund] = record_refund(order_id=order.pk, amount=Decimal(5), refunded_at=NOON, **happening)
+    reason = record_reason(code="world", names={"en": "Too far"}, **happening)
+    request = open_cancel_request(
+        customer_id=customer.pk, reason_id=reason.pk, requested_at=NOON, **happening
+    )
+    offer = record_offer(customer_id=customer.pk, text="A month free", made_at=NOON, **happening)
     return World(
         customer=customer.ref,
-        order=make_order(customer=customer, ordered_at=NOON).ref,
+        order=order.ref,
+        refund=refund.ref,
+        offer=offer.ref,
+        cancel_request=request.ref,
+        cancel_reason=reason.code,
         product=make_product().ref,
         location=make_location().code,
         complaint=complaint.ref,
@@ -85,12 +130,17 @@ def make_world(customer: Customer) -> World:
         survey=urlsplit(survey_url(invitation)).path.split("/")[2],
         response=response.ref,
         rule=ensure_follow_up_rule(delay_days=3, **happening).key,
-        task=open_task(
-            title="Call back", due_at=NOON, customer_id=customer.pk, **happening
-        ).ref,
+        task=open_task(title="Call back", due_at=NOON, customer_id=customer.pk, **happening).ref,
         note=record_note(customer_id=customer.pk, kind="need", text="A lid", **happening).ref,
         field=record_custom_field(key="size", label="Size", kind="number", **happening).key,
         file=record_attachment(
             file=SimpleUploadedFile("a.txt", b"words"), customer_id=customer.pk, **happening
         ).ref,
+        interaction=contact.ref,
+        conversation=contact.conversation.ref,
+        contact_file=record_attachment(
+            file=SimpleUploadedFile("b.txt", b"words"), interaction_id=contact.pk, **happening
+        ).ref,
+        absence=absence.ref,
+        reply=save_reply(name="Hours", text="Hello {name}", language="", **happening).ref,
     )
