@@ -17,6 +17,7 @@ from common.models import Event
 from common.services import SYSTEM, record_event
 from common.time import local_date, start_of_day
 from config.demo import completejourney, synthetic
+from config.demo.contacts import record_contacts
 from config.demo.dataset import Dataset, DemoPlan
 from config.demo.opinions import record_opinions
 from crm.imports.batches import ImportPlan
@@ -154,6 +155,8 @@ def _bring_to_life(plan: DemoPlan, now: datetime, tell: Tell) -> dict[str, Any]:
         pass
     tell("Adding simulated complaints and answers.")
     complaints, answers = record_opinions(seed=plan.seed, now=now)
+    tell("Adding simulated contacts, notes and tasks.")
+    talks = record_contacts(seed=plan.seed, now=now)
     delay = timedelta(days=FOLLOW_UP_DAYS)
     last_order = Order.objects.aggregate(last=Max("ordered_at"))["last"]
     ensure_follow_up_rule(
@@ -163,7 +166,7 @@ def _bring_to_life(plan: DemoPlan, now: datetime, tell: Tell) -> dict[str, Any]:
         active_from=min(now - delay, last_order) - FOLLOWED_UP,
         keeps_quiet_hours=False,  # a demo's emails are due now, whatever the hour
     )
-    return {"complaints": complaints, "answers": answers}
+    return {"complaints": complaints, "answers": answers, "talks": talks}
 
 
 def _totals() -> dict[str, Any]:
