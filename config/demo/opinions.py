@@ -15,7 +15,7 @@ from config.demo.wording import COMPLAINTS
 from crm.models import Order
 
 PORTION = 2_000
-SHARE_OF_COMPLAINTS = 0.006
+SHARE_OF_COMPLAINTS = 0.0025
 SHARE_OF_ANSWERS = 0.03
 SHARE_RESOLVED, SHARE_CLOSED = 0.9, 0.75
 # Ten-point answers, from 0 to 10: about 30 after detractors are taken from promoters.
