@@ -6,6 +6,7 @@ from crm.api.bulk import CustomerBulk, LocationBulk, OrderBulk, ProductBulk
 from crm.api.catalogue import LocationList, ProductDetail, ProductList
 from crm.api.customers import CustomerDetail, CustomerList
 from crm.api.events import EventList
+from crm.api.interactions import InteractionAttachments, InteractionDetail, InteractionList
 from crm.api.orders import OrderDetail, OrderList
 from crm.api.privacy import CustomerConsents
 
@@ -26,5 +27,12 @@ api_urls = [
     path("products/<slug:ref>/", ProductDetail.as_view(), name="api-product"),
     path("locations/", LocationList.as_view(), name="api-locations"),
     path("locations/bulk/", LocationBulk.as_view(), name="api-locations-bulk"),
+    path("interactions/", InteractionList.as_view(), name="api-interactions"),
+    path("interactions/<slug:ref>/", InteractionDetail.as_view(), name="api-interaction"),
+    path(
+        "interactions/<slug:ref>/attachments/",
+        InteractionAttachments.as_view(),
+        name="api-interaction-attachments",
+    ),
     path("events/", EventList.as_view(), name="api-events"),
 ]

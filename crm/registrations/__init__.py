@@ -13,8 +13,9 @@ def register() -> None:
         lists,
         privacy,
         profile,
+        standards,
         tasks,
     )
 
-    for noun in (customers, inbox, lists, privacy, profile, tasks, commerce, leaving):
+    for noun in (customers, inbox, lists, privacy, profile, tasks, commerce, leaving, standards):
         noun.register()

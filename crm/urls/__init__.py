@@ -1,6 +1,6 @@
 """Pages of the crm app; a module per noun."""
 
-from crm.urls import commerce, inbox, leaving, lists, pages, privacy, profile, tasks
+from crm.urls import commerce, inbox, leaving, lists, pages, privacy, profile, standards, tasks
 
 app_name = "crm"
 
@@ -11,6 +11,7 @@ urlpatterns = [
     *pages.urlpatterns,
     *leaving.urlpatterns,
     *privacy.urlpatterns,
+    *standards.urlpatterns,
     *tasks.urlpatterns,
     *profile.urlpatterns,  # last: customers/<ref>/ would take customers/<word>/ of the others
 ]
