@@ -268,6 +268,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "Channel": "crm.models.Channel",
         "CustomerKind": "crm.models.Customer.Kind",
         "ProductKind": "crm.models.Product.Kind",
         "MessageKind": "mailing.models.Message.Kind",

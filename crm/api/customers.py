@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
 from django.urls import reverse
-from drf_spectacular.utils import extend_schema
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.request import Request
@@ -19,6 +21,7 @@ from common.fields import EmailField, InstantField, LineField, MoneyField, Phone
 from common.idempotency import IdempotentMixin
 from common.requests import actor_of
 from common.time import now
+from common.validators import holds_unusable_text
 from crm.api.inputs import (
     DateField,
     InstantFilter,
@@ -27,11 +30,14 @@ from crm.api.inputs import (
     checked,
     location_id_of,
 )
-from crm.models import ConsentEvent, Customer
-from crm.roles import READERS, WRITERS, sees_contacts
-from crm.selectors.contacts import Contact
+from crm.models import Channel, ConsentEvent, ContactPoint, Customer, CustomField
+from crm.roles import READERS, WRITERS, reads_texts, sees_contacts
+from crm.selectors.contacts import Contact, mask_email, mask_phone
+from crm.selectors.custom_fields import value_of
 from crm.selectors.customers import get_customer
+from crm.selectors.duplicates import Alike, find_alike
 from crm.selectors.lists import list_customers_with_details
+from crm.services.contacts import MOST_CONTACTS
 from crm.services.profiles import record_profile, update_profile
 
 
@@ -40,6 +46,31 @@ class ConsentsInput(StrictSerializer):
 
     marketing = serializers.BooleanField(required=False)
     surveys = serializers.BooleanField(required=False)
+
+
+class CustomValueField(serializers.Field):  # type: ignore[type-arg]
+    """Text, a number, yes or no; the field's kind decides in the service."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The value as it came; text as clean as everywhere."""
+        if not isinstance(data, str | bool | int | float):
+            raise serializers.ValidationError([_("Give text, a number, true, false or null.")])
+        if isinstance(data, str) and holds_unusable_text(data):
+            raise serializers.ValidationError(
+                [_("The text contains a character that can't be used.")]
+            )
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        """The value itself."""
+        return value
+
+
+@extend_schema_field({"type": "object", "additionalProperties": True})
+class CustomInput(serializers.DictField):
+    """Values of the business's own fields by key; null takes one away."""
+
+    child = CustomValueField(allow_null=True)
 
 
 class CustomerInput(StrictSerializer):
@@ -61,7 +92,20 @@ class CustomerInput(StrictSerializer):
     acquired_at = InstantField(required=False, allow_null=True)
     acquisition_cost = MoneyField(required=False, allow_null=True)
     location = LineField(max_length=64, required=False, allow_blank=True, allow_null=True)
+    preferred_channel = serializers.ChoiceField(Channel.choices, required=False, allow_blank=True)
+    emails = serializers.ListField(child=EmailField(), required=False, max_length=MOST_CONTACTS)
+    phones = serializers.ListField(child=PhoneField(), required=False, max_length=MOST_CONTACTS)
+    custom = CustomInput(required=False)
     consents = ConsentsInput(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """The first of all is the primary one; both at once could contradict each other."""
+        for one, several in (("email", "emails"), ("phone", "phones")):
+            if one in attrs and several in attrs:
+                raise serializers.ValidationError(
+                    {several: [_("Give either one or the list, not both.")]}
+                )
+        return attrs
 
 
 class NewCustomerInput(CustomerInput):
@@ -86,6 +130,9 @@ class CustomerOutput(serializers.Serializer[Customer]):
     name = serializers.CharField()
     email = serializers.SerializerMethodField()
     phone = serializers.SerializerMethodField()
+    emails = serializers.SerializerMethodField()
+    phones = serializers.SerializerMethodField()
+    preferred_channel = serializers.CharField()
     language = serializers.CharField()
     country = serializers.CharField()
     city = serializers.CharField()
@@ -98,6 +145,7 @@ class CustomerOutput(serializers.Serializer[Customer]):
     location = serializers.CharField(source="location.code", default=None)
     tags = serializers.SerializerMethodField()
     consents = serializers.SerializerMethodField()
+    custom = serializers.SerializerMethodField()
     is_invented = serializers.BooleanField()
     recorded_at = InstantField()
 
@@ -108,6 +156,14 @@ class CustomerOutput(serializers.Serializer[Customer]):
     def get_phone(self, customer: Customer) -> str:
         """The primary number."""
         return self._contact(customer).phone
+
+    def get_emails(self, customer: Customer) -> list[str]:
+        """All addresses, the primary one first."""
+        return self._contacts(customer, ContactPoint.Kind.EMAIL, mask_email)
+
+    def get_phones(self, customer: Customer) -> list[str]:
+        """All numbers, the primary one first."""
+        return self._contacts(customer, ContactPoint.Kind.PHONE, mask_phone)
 
     def get_birth_date(self, customer: Customer) -> date | None:
         """The day; null for analysts, as on the pages."""
@@ -123,10 +179,48 @@ class CustomerOutput(serializers.Serializer[Customer]):
         latest = {event.purpose: event.is_granted for event in customer.consent_events.all()}
         return {purpose: latest.get(purpose) for purpose in ConsentEvent.Purpose.values}
 
+    @extend_schema_field({"type": "object", "additionalProperties": True})
+    def get_custom(self, customer: Customer) -> dict[str, str | bool]:
+        """Values of the business's own fields by key; numbers as decimal strings, dates as ISO.
+
+        Text is personal: analysts get the other kinds only.
+        """
+        is_clear = reads_texts(self.context["request"].user)
+        return {
+            row.field.key: value if isinstance(value, bool) else str(value)
+            for row in customer.custom_values.all()
+            if (value := value_of(row)) is not None
+            and (is_clear or row.field.kind != CustomField.Kind.TEXT)
+        }
+
+    def _contacts(self, customer: Customer, kind: str, mask: Callable[[str], str]) -> list[str]:
+        values = [point.normalized for point in customer.contact_points.all() if point.kind == kind]
+        if sees_contacts(self.context["request"].user):
+            return values
+        return [mask(value) for value in values]
+
     def _contact(self, customer: Customer) -> Contact:
-        points = {point.kind: point.normalized for point in customer.contact_points.all()}
+        points = {
+            point.kind: point.normalized
+            for point in customer.contact_points.all()
+            if point.is_primary
+        }
         contact = Contact(email=points.get("email", ""), phone=points.get("phone", ""))
         return contact if sees_contacts(self.context["request"].user) else contact.masked()
+
+
+class AlikeOutput(serializers.Serializer[Alike]):
+    """Somebody who looks like the new customer. score: 0 to 100."""
+
+    ref = serializers.CharField(source="customer.ref")
+    score = serializers.IntegerField()
+    reasons = serializers.ListField(child=serializers.CharField())
+
+
+class CreatedCustomerOutput(CustomerOutput):
+    """A new customer, and who of those there before may be the same person."""
+
+    possible_duplicates = AlikeOutput(many=True)
 
 
 class CustomerFilter(django_filters.FilterSet):  # type: ignore[misc]
@@ -163,12 +257,19 @@ class CustomerList(IdempotentMixin, ListAPIView[Customer]):
         """Everybody who was not erased."""
         return list_customers_with_details()
 
-    @extend_schema(request=NewCustomerInput, responses={201: CustomerOutput})
+    @extend_schema(request=NewCustomerInput, responses={201: CreatedCustomerOutput})
     def post(self, request: Request) -> Response:
-        """Record a customer."""
+        """Record a customer; who may be the same person is named, not refused."""
         fields = checked(NewCustomerInput(data=request.data))
         if "location" in fields:
             fields["location_id"] = location_id_of(fields.pop("location"))
+        alike = find_alike(
+            name=fields.get("name", ""),
+            email=fields.get("email") or next(iter(fields.get("emails", [])), ""),
+            phone=fields.get("phone") or next(iter(fields.get("phones", [])), ""),
+            city=fields.get("city", ""),
+            birth_date=fields.get("birth_date"),
+        )
         customer = record_profile(
             happened_at=now(),
             actor=actor_of(request),
@@ -177,7 +278,7 @@ class CustomerList(IdempotentMixin, ListAPIView[Customer]):
             **fields,
         )
         return Response(
-            _told(customer, request),
+            _told(customer, request) | {"possible_duplicates": AlikeOutput(alike, many=True).data},
             status=status.HTTP_201_CREATED,
             headers={"Location": reverse("api-customer", args=[customer.ref])},
         )

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection
 
 from crm.imports.bulk import fetch_rows, insert_rows, update_rows
+from crm.imports.custom_columns import write_custom_values
 from crm.imports.scratch import Row
 from crm.models import (
     ConsentEvent,
@@ -57,6 +58,8 @@ class Writes:
     tags: list[tuple[int, str]] = field(default_factory=list)
     consents: list[Row] = field(default_factory=list)
     terms: dict[int, set[tuple[str, str]]] = field(default_factory=dict)
+    custom_new: list[Row] = field(default_factory=list)
+    custom_changed: list[Row] = field(default_factory=list)
 
 
 def known_customers(keys: list[str]) -> dict[str, Known]:
@@ -118,6 +121,7 @@ def write_customers(writes: Writes, known_ids: set[int]) -> None:
         writes.contacts,
     )
     _write_tags(writes.tags)
+    write_custom_values(writes.custom_new, writes.custom_changed)
     insert_rows(
         ConsentEvent,
         (

@@ -10,6 +10,7 @@ from common.refs import new_refs
 from common.validators import clean_email, clean_phone
 from crm.imports import columns as read
 from crm.imports.columns import Column
+from crm.imports.custom_columns import CustomColumns
 from crm.imports.customer_rows import (
     PLAIN,
     Known,
@@ -37,11 +38,13 @@ class Customers(Kind):
     name = "customers"
     key = "external_id"
     derived: ClassVar = {"location_id": "location"}
-    stored: ClassVar = (*PLAIN, "email", "phone", "tags", "marketing_consent")
+    stored = (*PLAIN, "email", "phone", "tags", "marketing_consent")
 
     def list_columns(self, mapping: Mapping) -> list[Column]:
-        """Columns of a file of customers."""
-        return [
+        """Columns of a file of customers, the business's own fields among them."""
+        own = self.custom = CustomColumns(mapping)
+        self.stored = (*type(self).stored, *own.names)
+        columns = [
             Column("external_id", read.line(64), is_required=True),
             Column("name", read.line()),
             Column("email", read.email),
@@ -58,6 +61,8 @@ class Customers(Kind):
             Column("marketing_consent", read.boolean),
             Column("acquisition_cost", read.amount(mapping)),
         ]
+        self.aliases = own.aliases(column.name for column in columns)
+        return [*columns, *own.columns]
 
     def complete(self, checked: Checked) -> None:
         """Look up shops."""
@@ -79,9 +84,10 @@ class Customers(Kind):
         new = [key for key, _row in records if key not in known]
         ids = dict(zip(new, self.new_ids(Customer, len(new)), strict=True))
         refs = dict(zip(new, new_refs(len(new)), strict=True))
+        held = self.custom.present([customer.id for customer in known.values()])
         counts, writes = Counts(created=len(new)), Writes()
         for key, row in records:
-            plain, (email, phone, tags, consent) = row[: len(PLAIN)], row[len(PLAIN) :]
+            plain, (email, phone, tags, consent, *own) = row[: len(PLAIN)], row[len(PLAIN) :]
             customer = known.get(key)
             contacts = {"email": email, "phone": phone}
             names = set(tags.split("\n")) if tags else set()
@@ -100,6 +106,10 @@ class Customers(Kind):
             is_changed |= self._update_consent(
                 customer, consent, answered[customer.id], stamp, writes
             )
+            added, altered = self.custom.changes(customer.id, tuple(own), held)
+            writes.custom_new += added
+            writes.custom_changed += altered
+            is_changed |= bool(added or altered)
             if key in known:
                 counts.updated += is_changed
                 counts.unchanged += not is_changed

@@ -137,6 +137,7 @@ def _names(header: list[str], kind: Kind, mapping: Mapping) -> dict[str, str]:
     names: dict[str, str] = {}
     for name in header:
         ours = mapping.columns.get(name) or name.casefold().replace(" ", "_")
+        ours = kind.aliases.get(ours, ours)
         if ours in kind.columns and ours not in mapping.constants:
             if ours in names.values():
                 reason = _("Two columns of the file would be %(name)s.")

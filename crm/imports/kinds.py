@@ -93,11 +93,12 @@ class Kind:
 
     name: ClassVar[str]
     key: ClassVar[str]
-    stored: ClassVar[tuple[str, ...]]
+    stored: tuple[str, ...]
     derived: ClassVar[dict[str, str]] = {}  # stored column → the file's column it comes from
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        self.aliases: dict[str, str] = {}  # another name in a header → column
         self.columns = {column.name: column for column in self.list_columns(context.mapping)}
         self.present: set[str] = set()
         self._memos: dict[str, Memo] = {}
