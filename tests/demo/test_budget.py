@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,12 +20,10 @@ from common.time import now
 from crm.models import Customer, Order, Product
 from feedback.models import Complaint, Invitation
 from feedback.services import survey_url
-from mailing.models import Message
-from mailing.services.suppressions import unsubscribe_token
 from outreach.models import Rule
 from tests.architecture.test_pages import pages_of
 from tests.architecture.test_role_matrix import address
-from tests.architecture.world import World
+from tests.architecture.world import World, make_world
 from tests.budget import assert_query_budget
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.any_database]
@@ -40,15 +39,13 @@ def busiest_world() -> tuple[World, Customer]:
         .values_list("customer_id", flat=True)[0]
     )
     customer = Customer.objects.get(pk=busiest)
-    message, invitation = Message.objects.all()[0], Invitation.objects.all()[0]
-    return World(
-        customer=customer.ref,
+    invitation = Invitation.objects.all()[0]
+    return replace(
+        make_world(customer),
         order=Order.objects.filter(customer=customer)[0].ref,
         product=Product.objects.all()[0].ref,
         location=customer.location.code,
         complaint=Complaint.objects.all()[0].ref,
-        message=message.ref,
-        unsubscribe=unsubscribe_token(message),
         survey=urlsplit(survey_url(invitation)).path.split("/")[2],
         rule=Rule.objects.all()[0].key,
     ), customer
