@@ -16,7 +16,7 @@ from mailing.models import Message
 class MessageOutput(serializers.ModelSerializer[Message]):
     """A message and how far it got; its words stay inside."""
 
-    customer = serializers.CharField(source="customer.ref", read_only=True)
+    customer = serializers.CharField(source="customer.ref", default=None, read_only=True)
     template = serializers.CharField(source="template.key", read_only=True)
     language = serializers.CharField(source="template.language", read_only=True)
     written_at = InstantField(source="recorded_at")

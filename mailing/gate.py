@@ -38,15 +38,22 @@ class Verdict:
 def can_send(message: Message, now: datetime) -> Verdict:
     """Return whether a message may go at ``now``; at most six queries.
 
+    A colleague gets it who still works here and whose task it still is.
+
     Address, consent and frequency are those of the person, whichever of their records it is for.
 
     Checked in this order: the customer still exists, has an address, the address is not
     suppressed, consent for the purpose; then, for marketing and surveys, whether it comes too
     late, quiet hours, and how much the customer was sent lately.
     """
-    if message.customer.erased_at or not hasattr(message, "content"):
+    if not hasattr(message, "content"):
         return Verdict("erased")
-    address = primary_email(message.customer_id)
+    if message.customer is None:
+        return _can_remind(message)
+    customer = message.customer
+    if customer.erased_at:
+        return Verdict("erased")
+    address = primary_email(customer.pk)
     if not address:
         return Verdict("no_address")
     purpose = PURPOSES.get(message.kind, "")
@@ -59,11 +66,23 @@ def can_send(message: Message, now: datetime) -> Verdict:
         return Verdict("no_consent")
     if now - message.recorded_at > UNWANTED_AFTER:
         return Verdict("too_late")
-    if message.keeps_quiet_hours and (end := quiet_until(now, timezone_of(message.customer))):
+    if message.keeps_quiet_hours and (end := quiet_until(now, timezone_of(customer))):
         return Verdict("quiet_hours", later=end)
     if free_at := _cap_free_at(message, now):
         return Verdict("frequency_cap", later=free_at)
     return Verdict(address=address)
+
+
+def _can_remind(message: Message) -> Verdict:
+    """A colleague is reminded of what is still theirs to do, while they work here."""
+    colleague, task = message.recipient, message.task
+    if colleague is None or not colleague.works_here:
+        return Verdict("left")
+    if task and (task.status != task.Status.OPEN or task.assignee_id != colleague.pk):
+        return Verdict("task_settled")
+    if reason := _suppression(colleague.email, "", None):
+        return Verdict(reason)
+    return Verdict(address=colleague.email)
 
 
 def timezone_of(customer: Customer) -> zoneinfo.ZoneInfo:
@@ -89,7 +108,7 @@ def quiet_until(now: datetime, timezone: zoneinfo.ZoneInfo) -> datetime | None:
 def _latest_consent(message: Message, purpose: str) -> ConsentEvent | None:
     return (
         ConsentEvent.objects.filter(
-            customer_id__in=every_record_of(message.customer_id),
+            customer_id__in=every_record_of(message.customer_id or 0),
             purpose=purpose,
             channel=message.channel,
         )
@@ -122,7 +141,7 @@ def _cap_free_at(message: Message, now: datetime) -> datetime | None:
     window = timedelta(days=days)
     lately = list(
         Message.objects.filter(
-            customer_id__in=every_record_of(message.customer_id),
+            customer_id__in=every_record_of(message.customer_id or 0),
             kind__in=PURPOSES,
             handed_over_at__gt=now - window,
         )

@@ -14,6 +14,8 @@ REASONS: dict[str, str | Promise] = {
     "manual": _("on the do-not-write list"),
     "erased": _("the customer's data were erased"),
     "order_changed": _("the purchase was cancelled or changed"),
+    "left": _("the colleague no longer works here"),
+    "task_settled": _("the task was finished or given to somebody else"),
     "too_late": _("too late to be of use"),
     "quiet_hours": _("waits until the quiet hours end"),
     "frequency_cap": _("waits: the customer had enough mail lately"),

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from common.refs import new_ref
-from crm.models import Customer
+from crm.models import Customer, Task
 
 MESSAGE_ID_LENGTH = 66  # longer ones are cut or rewritten by some servers
 
@@ -41,7 +42,10 @@ class Template(models.Model):
 
 
 class Message(models.Model):
-    """One message to one customer; holds ids and codes only, words stand in MessageContent."""
+    """One message to one customer or one colleague; words stand in MessageContent.
+
+    ``recipient`` is a colleague who is reminded of ``task``; such a message has no ``customer``.
+    """
 
     class Kind(models.TextChoices):
         """What it is for; decides which consent it needs and whether it may wait."""
@@ -68,8 +72,18 @@ class Message(models.Model):
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
     channel = models.CharField(_("channel"), max_length=12, default="email")
     customer = models.ForeignKey(
-        Customer, on_delete=models.PROTECT, related_name="messages", db_index=False
+        Customer, on_delete=models.PROTECT, null=True, related_name="messages", db_index=False
     )  # the index below begins with it
+    recipient = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        db_index=False,
+    )
+    task = models.ForeignKey(
+        Task, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )  # the index below
     template = models.ForeignKey(
         Template, on_delete=models.PROTECT, related_name="+", db_index=False
     )
@@ -97,6 +111,10 @@ class Message(models.Model):
                 name="message_lease_while_claimed",
             ),
             models.CheckConstraint(
+                condition=Q(customer__isnull=True) | Q(recipient__isnull=True, task__isnull=True),
+                name="message_to_customer_or_colleague",
+            ),
+            models.CheckConstraint(
                 condition=~Q(state__in=["sent", "bounced", "complained"])
                 | Q(sent_at__isnull=False),
                 name="message_sent_has_time",
@@ -109,6 +127,11 @@ class Message(models.Model):
             ),
             models.Index(fields=["customer", "-id"], name="message_of_customer"),
             models.Index(fields=["state", "-id"], name="message_state"),
+            models.Index(
+                fields=["task", "recorded_at"],
+                condition=Q(task__isnull=False),
+                name="message_of_task",
+            ),
         ]
 
     def __str__(self) -> str:

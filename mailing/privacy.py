@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Q, QuerySet
+
+from crm.models import Task
 from mailing.models import Message, MessageContent
 
 State = Message.State
@@ -18,8 +21,10 @@ def export_messages(customer_ids: list[int]) -> list[dict[str, Any]]:
 
 def stop_messages(customer_ids: list[int]) -> int:
     """Make sure nothing waiting goes out any more; what was sent stays as a fact without words."""
-    return Message.objects.filter(customer_id__in=customer_ids, state=State.PENDING).update(
-        state=State.SUPPRESSED, reason="erased"
+    return (
+        _concerning(customer_ids)
+        .filter(state=State.PENDING)
+        .update(state=State.SUPPRESSED, reason="erased")
     )
 
 
@@ -32,5 +37,11 @@ def export_contents(customer_ids: list[int]) -> list[dict[str, Any]]:
 
 def erase_contents(customer_ids: list[int]) -> int:
     """Delete the words; the message rows stay as facts."""
-    count, _by_model = MessageContent.objects.filter(message__customer_id__in=customer_ids).delete()
-    return count
+    contents = MessageContent.objects.filter(message__in=_concerning(customer_ids))
+    return contents.delete()[0]
+
+
+def _concerning(customer_ids: list[int]) -> QuerySet[Message]:
+    """Messages to the customers, and those that reminded a colleague of what to do for them."""
+    tasks = Task.objects.filter(customer_id__in=customer_ids)
+    return Message.objects.filter(Q(customer_id__in=customer_ids) | Q(task__in=tasks))

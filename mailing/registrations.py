@@ -26,7 +26,9 @@ def register() -> None:
     from mailing.models import Message
     from mailing.selectors import messages_panel
     from mailing.services import send_due
+    from mailing.services.reminders import queue_task_reminders
 
+    register_sweeper("mailing.task_reminders", queue_task_reminders, order=38, every=20)
     register_sweeper("mailing.send", send_due, order=40)
     menu_entries.append(
         MenuEntry(

@@ -20,7 +20,11 @@ from django.utils.translation import gettext_lazy as _
 
 LINKS = frozenset({"survey_url", "link", "unsubscribe_url"})
 BUILT_IN = frozenset({"name", "organisation", "unsubscribe_url"})  # filled in by mailing itself
-NAMES = BUILT_IN | LINKS | frozenset({"order_number", "order_date", "points", "complaint_number"})
+NAMES = (
+    BUILT_IN
+    | LINKS
+    | frozenset({"order_number", "order_date", "points", "complaint_number", "task", "due"})
+)
 
 _NAME = re.compile(r"\{\{\s*([a-z_]{1,40})\s*\}\}")
 _LEFT_OVER = re.compile(r"\{\{|\}\}|\{%|%\}|\{#|#\}")

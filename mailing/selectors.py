@@ -22,7 +22,7 @@ HIDDEN_LINK = "https://…"
 
 def list_messages(*, state: str = "", kind: str = "", customer_ref: str = "") -> QuerySet[Message]:
     """Return messages with their customers and texts, to be ordered by ``-id``."""
-    messages = Message.objects.select_related("customer", "template")
+    messages = Message.objects.select_related("customer", "recipient", "template")
     if state in State.values:
         messages = messages.filter(state=state)
     if kind in Message.Kind.values:
@@ -42,11 +42,20 @@ def get_message(ref: str) -> Message:
     :raises NotFound: no such message.
     """
     message = (
-        Message.objects.select_related("customer", "template", "content").filter(ref=ref).first()
+        Message.objects.select_related("customer", "recipient", "template", "content")
+        .filter(ref=ref)
+        .first()
     )
     if message is None:
         raise NotFound
     return message
+
+
+def name_of(message: Message) -> str:
+    """Return how a message addresses whom it is for."""
+    if message.customer:
+        return message.customer.name
+    return message.recipient.get_short_name() if message.recipient else ""
 
 
 def rendered(message: Message) -> RenderedMail | None:
@@ -57,9 +66,7 @@ def rendered(message: Message) -> RenderedMail | None:
     if not hasattr(message, "content"):
         return None
     text = message.template
-    values = message.content.values | built_in_values(
-        language=text.language, name=message.customer.name
-    )
+    values = message.content.values | built_in_values(language=text.language, name=name_of(message))
     values |= dict.fromkeys(LINKS & set(values), HIDDEN_LINK)
     return render_mail(subject=text.subject, body=text.body, language=text.language, values=values)
 

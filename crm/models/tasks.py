@@ -100,6 +100,11 @@ class Task(models.Model):
                 condition=Q(status="open", reminded_at__isnull=True, remind_at__isnull=False),
                 name="task_to_remind",
             ),
+            models.Index(
+                fields=["reminded_at", "id"],
+                condition=Q(status="open", reminded_at__isnull=False),
+                name="task_reminded",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -155,8 +155,11 @@ def names_of(actors: Iterable[str]) -> dict[str, str]:
     return {f"user:{user.pk}": str(user) for user in users}
 
 
-def list_reminders(*, since: datetime, until: datetime) -> QuerySet[Task]:
-    """Return tasks somebody was reminded of in ``[since, until)``, for who tells them elsewhere."""
+def list_reminders(*, since: datetime) -> QuerySet[Task]:
+    """Return open tasks whose assignee, who works here, was reminded of them at or after since."""
     return Task.objects.filter(
-        reminded_at__gte=since, reminded_at__lt=until, assignee__isnull=False
-    ).select_related("customer", "assignee")
+        status=Task.Status.OPEN,
+        reminded_at__gte=since,
+        assignee__is_active=True,
+        assignee__role__in=WRITERS,
+    ).select_related("assignee")

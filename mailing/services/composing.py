@@ -10,6 +10,7 @@ from django.core.mail import EmailMultiAlternatives
 from mailing.gate import PURPOSES
 from mailing.models import Message
 from mailing.rendering import built_in_values, render_mail
+from mailing.selectors import name_of
 from mailing.services.suppressions import unsubscribe_token
 
 
@@ -29,7 +30,7 @@ def compose(message: Message, address: str) -> EmailMultiAlternatives:
         f"{settings.BASE_URL}/u/{unsubscribe_token(message)}/" if message.kind in PURPOSES else ""
     )
     values = message.content.values | built_in_values(
-        language=text.language, name=message.customer.name, unsubscribe_url=way_out
+        language=text.language, name=name_of(message), unsubscribe_url=way_out
     )
     mail = render_mail(
         subject=text.subject,

@@ -28,8 +28,9 @@ class TemplateMissing(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message to be written.
+    """A message to be written, to a customer or to a colleague.
 
+    customer_id, recipient_id: one of both.  task_id: what the colleague is reminded of.
     source_key: what it is written for; two drafts with one key are one message.
     template: key of a text; the newest version is fixed when queued, in ``language`` or, failing
         that, in the organisation's.
@@ -40,7 +41,7 @@ class Draft:
     """
 
     source_key: str
-    customer_id: int
+    customer_id: int | None
     template: str
     language: str
     context: Mapping[str, str]
@@ -48,6 +49,8 @@ class Draft:
     channel: str = "email"
     reason_code: str = ""
     keeps_quiet_hours: bool = True
+    recipient_id: int | None = None
+    task_id: int | None = None
 
 
 def queue_message(
@@ -108,6 +111,8 @@ def queue_messages(drafts: Sequence[Draft], *, happened_at: datetime) -> list[Me
                 kind=draft.kind,
                 channel=draft.channel,
                 customer_id=draft.customer_id,
+                recipient_id=draft.recipient_id,
+                task_id=draft.task_id,
                 template=text,
                 message_id=message_id_of(ref),
                 keeps_quiet_hours=draft.keeps_quiet_hours,

@@ -139,15 +139,15 @@ def _mark_handed_over(
     """Ask the gate once more, and if it says yes, mark and render; None: settled otherwise."""
     message = (
         Message.objects.select_for_update(of=("self",))
-        .select_related("customer__location", "template", "content")
+        .select_related("customer__location", "recipient", "task", "template", "content")
         .filter(pk=message_id, claim=claim, state=State.CLAIMED, lease_until__gt=now)
         .first()
     )
     if message is None:
         return None  # frozen for longer than the lease; somebody else settled it
-    if message.kind in PURPOSES:
+    if message.kind in PURPOSES and message.customer:
         # Two senders with two surveys for one person wait for each other, so the cap holds.
-        person_id = message.customer.person_id or message.customer_id
+        person_id = message.customer.person_id or message.customer.pk
         list(Customer.objects.select_for_update(no_key=True).filter(pk=person_id))
     verdict = can_send(message, now)
     if verdict.later:

@@ -42,7 +42,7 @@ def read_unsubscribe_token(token: str) -> tuple[Message, Unsubscription]:
     except BadSignature as error:
         raise NotFound from error
     message = Message.objects.select_related("customer").filter(ref=ref, kind__in=PURPOSES).first()
-    if message is None:
+    if message is None or message.customer is None:
         raise NotFound
     return message, Unsubscription(message.customer, PURPOSES[message.kind])
 
@@ -56,7 +56,7 @@ def unsubscribe(*, token: str, happened_at: datetime) -> Unsubscription:
     :raises NotFound: not one of our tokens; nothing is written.
     """
     message, ended = read_unsubscribe_token(token)
-    customer = message.customer
+    customer = ended.customer
     if has_consent(customer.pk, ended.purpose):
         record_consent(
             customer_id=customer.pk,
