@@ -10,10 +10,12 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import STAFF_ROLES
 from accounts.permissions import WRITERS
 from common import registry
+from crm.standards.triggers import register_trigger
 
 
 def register() -> None:
-    """Add menu entries, panels, home card, event renderers and personal data."""
+    """Add menu entries, panels, home card, event renderers, trigger and personal data."""
+    register_trigger("complaint.opened", _("when a complaint is opened"))
     registry.menu_entries += [
         registry.MenuEntry(
             _("Complaints"), "feedback:complaint_list", "alert-triangle", STAFF_ROLES, 40
@@ -97,5 +99,13 @@ def _register_personal_data() -> None:
             erase=privacy.erase_response_comments,
         )
     )
-    for model in ("Complaint", "ComplaintEvent", "Response", "ResponseVoid", "Invitation"):
+    registry.register_personal_data(
+        registry.PersonalData(
+            "feedback.ResponseVoid",
+            export=privacy.export_voids,
+            erase=privacy.erase_void_reasons,
+        )
+    )
+    registry.trace_erasers.append(privacy.erase_unmatched_complaints)
+    for model in ("Complaint", "ComplaintEvent", "Response", "Invitation"):
         registry.register_personal_data(registry.PersonalData(f"feedback.{model}", reason=counted))

@@ -54,6 +54,7 @@ def erase_customers(customer_ids: list[int]) -> int:
         language="",
         city="",
         birth_date=None,
+        preferred_channel="",
         user=None,
         erased_at=now(),
     )

@@ -32,6 +32,7 @@ KEPT = {
     "crm.Customer.industry": "past figures by industry",
     "crm.DuplicatePair.reasons": "codes",
     "mailing.Message.reason": "a code",
+    "mailing.DeliveryAttempt.reason": "a code",
     "outreach.Enrolment.reason": "a code",
 }
 
@@ -137,7 +138,9 @@ class Filler:
     def special(self, model: type[models.Model]) -> dict[str, Any]:
         """Values that constraints ask for."""
         return {
+            "common.Event": {"customer_id": self.customer.pk},
             "crm.Interaction": {"direction": "inbound"},
+            "mailing.Message": {"task": None},  # that would be a reminder for a colleague
             "crm.Attachment": {"file": self.file()}
             if model._meta.label == "crm.Attachment"
             else {},

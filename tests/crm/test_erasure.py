@@ -85,10 +85,10 @@ def test_what_services_wrote_about_a_person_is_found_nowhere(
         survey_id=ensure_nps_survey().pk, customer_id=customer.pk, score=3,
         comment="Ask Zaphira", **MOMENT,
     )  # fmt: skip
-    ensure_template("test", translations={"en": ("Subject", "Hello {{name}}")})
+    ensure_template("test", translations={"en": ("Subject", "Hello {{name}}, {{task}}")})
     queue_message(
         source_key="t:1", kind="survey", customer_id=customer.pk, template="test", language="en",
-        context={"name": "Zaphira"}, happened_at=NOON,
+        context={"task": "call Zaphira"}, happened_at=NOON,
     )  # fmt: skip
     api_client("admin").patch(
         f"/api/v1/customers/{customer.ref}/", {"name": "Zaphira Квазимодина"}, format="json",
@@ -118,8 +118,8 @@ def test_what_services_wrote_about_a_person_is_found_nowhere(
 
 
 def says(path):
-    content = path.read_bytes().casefold()
-    return any(word.casefold().encode() in content for word in [*WORDS, MARKER])
+    content = path.read_bytes().decode(errors="ignore").casefold()
+    return any(word.casefold() in content for word in [*WORDS, MARKER])
 
 
 @pytest.mark.any_database
@@ -135,8 +135,9 @@ def test_every_text_in_every_table_about_a_person_is_erased(
     assert all(mark in dump() for mark in filler.marked)
     with django_capture_on_commit_callbacks(execute=True):
         erase(customer)
-    left = dump()
-    assert sorted(place for mark, place in filler.marked.items() if mark in left) == []
+    text = dump()
+    left = sorted(place for mark, place in filler.marked.items() if mark in text)
+    assert not left, "not erased: " + ", ".join(left)
     assert [path for path in data_folder.rglob("*") if path.is_file() and says(path)] == []
 
 
