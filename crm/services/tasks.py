@@ -211,6 +211,41 @@ def reopen_tasks(*, task_ids: Collection[int], happened_at: datetime, actor: str
     return tasks
 
 
+@transaction.atomic
+def change_task(
+    *,
+    task_id: int,
+    happened_at: datetime,
+    actor: str,
+    status: str = "",
+    result: str = "",
+    **changes: Any,
+) -> Task:
+    """Change a task and finish or reopen it, all or nothing, and return it.
+
+    status: ``done``, ``cancelled`` or ``open``; empty leaves it. changes: as :func:`update_task`.
+
+    :raises TaskFinished: it is not open, and ``status`` doesn't open it; nothing is written.
+    :raises TaskOpen: it is open, and should be opened; nothing is written.
+    :raises InvalidInput: a result without an end, or what the changes refuse; nothing is written.
+    """
+    if result and status not in (Task.Status.DONE, Task.Status.CANCELLED):
+        raise InvalidInput(fields={"result": [str(_("Only a finished task has a result."))]})
+    if status == Open:
+        reopen_tasks(task_ids=[task_id], happened_at=happened_at, actor=actor)
+    if changes:
+        update_task(task_id=task_id, happened_at=happened_at, actor=actor, **changes)
+    if status in (Task.Status.DONE, Task.Status.CANCELLED):
+        finish_task(
+            task_id=task_id,
+            happened_at=happened_at,
+            actor=actor,
+            result=result,
+            is_needed=status == Task.Status.DONE,
+        )
+    return Task.objects.get(pk=task_id)
+
+
 def _checked_title(title: str) -> str:
     clean = clean_line(title, max_length=200)
     if not clean:
