@@ -9,6 +9,7 @@ from crm.api.events import EventList
 from crm.api.interactions import InteractionAttachments, InteractionDetail, InteractionList
 from crm.api.orders import OrderDetail, OrderList
 from crm.api.privacy import CustomerConsents
+from crm.api.tasks import TaskDetail, TaskList
 
 api_urls = [
     path("customers/", CustomerList.as_view(), name="api-customers"),
@@ -35,4 +36,6 @@ api_urls = [
         name="api-interaction-attachments",
     ),
     path("events/", EventList.as_view(), name="api-events"),
+    path("tasks/", TaskList.as_view(), name="api-tasks"),
+    path("tasks/<slug:ref>/", TaskDetail.as_view(), name="api-task"),
 ]

@@ -227,6 +227,8 @@ MATRIX: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "api-cohorts": (FIGURES, NO),
     "api-followups": (STAFF, NO),
     "api-enrolments": (STAFF, NO),
+    "api-tasks": (STAFF, WRITERS),
+    "api-task": (STAFF, NO),
     "api-unknown": (EVERYBODY, EVERYBODY),
 }
 # What may be opened but is not there in this small world answers 404 to whoever may.
@@ -252,6 +254,7 @@ ARGUMENTS = {
     "api-message": {"ref": "message"},
     "api-order": {"ref": "order"},
     "api-product": {"ref": "product"},
+    "api-task": {"ref": "task"},
     "api-unknown": {"path": "=x"},
     "crm:customer": {"ref": "customer"},
     "crm:customer_consent": {"ref": "customer"},
