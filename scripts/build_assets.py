@@ -147,7 +147,7 @@ def find_icon_names() -> Iterator[str]:
     for app in APPS:
         for path in (ROOT / app).rglob("*.py"):
             text = path.read_text(encoding="utf-8")
-            registers = path.name == "registrations.py" or "MenuEntry(" in text
+            registers = "registrations" in (path.stem, path.parent.name) or "MenuEntry(" in text
             pattern = QUOTED if registers else ICON_IN_CODE
             yield from pattern.findall(text)
 
