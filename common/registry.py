@@ -23,6 +23,18 @@ class MenuEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class QuickAction:
+    """Something to do from anywhere, in the command palette. key: types it, where nobody types."""
+
+    label: str | Promise
+    url_name: str
+    icon: str
+    roles: frozenset[str]
+    order: int
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Panel:
     """A piece of a page that another app contributes.
 
@@ -122,6 +134,8 @@ class IdentityChange:
 
 
 menu_entries: list[MenuEntry] = []
+page_keys: dict[str, str] = {}  # URL name of a menu entry → the letter that follows "g"
+quick_actions: list[QuickAction] = []
 customer_panels: list[Panel] = []
 customer_tabs: list[CustomerTab] = []
 portal_panels: list[Panel] = []

@@ -8,11 +8,11 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
-from common.registry import menu_entries
+from common.registry import menu_entries, page_keys, quick_actions
 
 
 def layout(request: HttpRequest) -> dict[str, Any]:
-    """Which layout the visitor gets (staff, portal or public) and the menu of their role.
+    """Which layout the visitor gets (staff, portal or public), menu and actions of their role.
 
     Works on error pages too, where nobody may have been looked up yet.
     """
@@ -22,8 +22,24 @@ def layout(request: HttpRequest) -> dict[str, Any]:
     return {
         "layout": "staff" if user.works_here else "portal",
         "menu": _menu(user.role, request.path) if user.works_here else [],
+        "quick_actions": _actions(user.role) if user.works_here else [],
         "is_demo": settings.IS_DEMO,
     }
+
+
+def _actions(role: str) -> list[dict[str, Any]]:
+    """What a role can do from anywhere, in its order."""
+    found = []
+    for action in sorted(quick_actions, key=lambda one: one.order):
+        if role in action.roles:
+            try:
+                url = reverse(action.url_name)
+            except NoReverseMatch:
+                continue
+            found.append(
+                {"label": action.label, "url": url, "icon": action.icon, "key": action.key}
+            )
+    return found
 
 
 def _menu(role: str, path: str) -> list[dict[str, Any]]:
@@ -41,6 +57,7 @@ def _menu(role: str, path: str) -> list[dict[str, Any]]:
                 "label": entry.label,
                 "url": url,
                 "icon": entry.icon,
+                "key": page_keys.get(entry.url_name, ""),
                 "is_current": False,
             }
         )

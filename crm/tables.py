@@ -2,36 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crm.models import Customer
-from crm.roles import sees_contacts
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from crm.models import Customer, CustomField
+from crm.roles import reads_texts, sees_contacts
 from crm.selectors.contacts import Contact, contacts_of
-from crm.selectors.figures import PurchaseFigures, purchase_figures
+from crm.selectors.custom_fields import custom_values
+from crm.selectors.tags import tags_of_each
+
+OWN = "own_"  # begins the key of a column of the business's own
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column somebody may choose. sort: what its head sorts by; kind: how cells are drawn."""
+
+    key: str
+    label: str | Promise
+    kind: str = "text"
+    sort: str = ""
+    is_number: bool = False
+
+
+CUSTOMER_COLUMNS = [
+    Column("stage", _("Stage"), "stage"),
+    Column("contact", _("Contact"), "contact"),
+    Column("location", _("Shop")),
+    Column("orders", _("Purchases"), "number", is_number=True),
+    Column("revenue", _("Bought for"), "money", "value", is_number=True),
+    Column("last_order_at", _("Last purchase"), "date", is_number=True),
+    Column("last_seen_at", _("Last seen"), "date", "seen", is_number=True),
+    Column("tags", _("Tags"), "tags"),
+    Column("country", _("Country")),
+    Column("city", _("City")),
+    Column("language", _("Language")),
+    Column("source", _("Source")),
+    Column("industry", _("Industry")),
+    Column("acquired_at", _("Acquired"), "date", is_number=True),
+    Column("external_id", _("Number")),
+]
+USUAL_COLUMNS = ("stage", "contact", "location", "orders", "revenue", "last_seen_at")
+FIGURES = ("orders", "revenue", "last_order_at", "last_seen_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What stands in one column of a row."""
+
+    column: Column
+    value: Any
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerRow:
-    """A customer in a list."""
+    """A customer in a list, with the cells of the chosen columns."""
 
     customer: Customer
-    contact: Contact
-    figures: PurchaseFigures
+    cells: list[Cell]
 
 
-def customer_rows(customers: Sequence[Customer], user: Any) -> list[CustomerRow]:
-    """Return a row per customer, contacts masked as the user's role demands; two queries."""
+def customer_columns(own_fields: Sequence[CustomField], user: Any) -> list[Column]:
+    """Return the columns this user may choose; words in fields of one's own are personal."""
+    kinds = {"number": "number", "date": "date", "boolean": "boolean"}
+    return CUSTOMER_COLUMNS + [
+        Column(
+            f"{OWN}{field.key}",
+            field.label,
+            kinds.get(field.kind, "text"),
+            is_number=field.kind in ("number", "date"),
+        )
+        for field in own_fields
+        if field.kind != CustomField.Kind.TEXT or reads_texts(user)
+    ]
+
+
+def chosen_columns(columns: Sequence[Column], keys: Collection[str]) -> list[Column]:
+    """Return the columns with these keys in their usual order; the usual ones without keys."""
+    wanted = set(keys) & {column.key for column in columns} or set(USUAL_COLUMNS)
+    return [column for column in columns if column.key in wanted]
+
+
+def customer_rows(
+    customers: Sequence[Customer], columns: Sequence[Column], user: Any
+) -> list[CustomerRow]:
+    """Return a row per customer (with figures and shop read); at most one query per three kinds.
+
+    Contacts, tags and fields of one's own are read where a column shows them; contacts are masked
+    as the user's role demands.
+    """
     ids = [customer.pk for customer in customers]
-    if not ids:
-        return []
-    contacts, figures = contacts_of(ids), purchase_figures(ids)
+    shown = {column.key for column in columns}
+    beside: dict[str, dict[int, Any]] = {}
+    if ids and "contact" in shown:
+        contacts = contacts_of(ids)
+        beside["contact"] = {pk: shown_contact(one, user) for pk, one in contacts.items()}
+    if ids and "tags" in shown:
+        beside["tags"] = dict(tags_of_each(ids))
+    if ids and any(key.startswith(OWN) for key in shown):
+        for pk, values in custom_values(ids).items():
+            for own in values:
+                beside.setdefault(f"{OWN}{own.field.key}", {})[pk] = own.value
     return [
         CustomerRow(
-            customer=customer,
-            contact=shown_contact(contacts[customer.pk], user),
-            figures=figures[customer.pk],
+            customer, [Cell(column, _value(customer, column.key, beside)) for column in columns]
         )
         for customer in customers
     ]
@@ -40,3 +118,11 @@ def customer_rows(customers: Sequence[Customer], user: Any) -> list[CustomerRow]
 def shown_contact(contact: Contact, user: Any) -> Contact:
     """Return the contact as this user may see it."""
     return contact if sees_contacts(user) else contact.masked()
+
+
+def _value(customer: Customer, key: str, beside: dict[str, dict[int, Any]]) -> Any:
+    if key in FIGURES:
+        return getattr(customer.figures, key)
+    if key in ("contact", "tags") or key.startswith(OWN):
+        return beside.get(key, {}).get(customer.pk)
+    return getattr(customer, key)

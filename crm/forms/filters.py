@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.forms import LineField
 from crm.forms.fields import location_field
-from crm.models import Customer, Order, Product
+from crm.models import Order, Product
 
 SELECT = {"class": "form-select"}
 
@@ -31,19 +31,6 @@ class FilterForm(forms.Form):
     def is_set(self) -> bool:
         """Whether anything is filtered."""
         return any(self.values.values())
-
-
-class CustomerFilterForm(FilterForm):
-    """Search, stage and shop."""
-
-    q = LineField(label=_("Search"), max_length=200, required=False)
-    stage = forms.ChoiceField(
-        label=_("Stage"),
-        choices=[("", _("Every stage")), *Customer.Stage.choices],
-        required=False,
-        widget=forms.Select(SELECT),
-    )
-    shop = location_field(empty_label=_("Every shop"), widget=forms.Select(SELECT))
 
 
 class OrderFilterForm(FilterForm):

@@ -1,11 +1,10 @@
-"""The list of customers, purchases, products, shops, and the customers' own page."""
+"""Purchases, products, shops, and the customers' own page."""
 
 from django.urls import path
 
-from crm.views import catalogue, customers, orders, portal
+from crm.views import catalogue, orders, portal
 
 urlpatterns = [
-    path("customers/", customers.customer_list, name="customer_list"),
     path("orders/", orders.order_list, name="order_list"),
     path("orders/new/", orders.order_new, name="order_new"),
     path("orders/<slug:ref>/", orders.order_detail, name="order"),

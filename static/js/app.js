@@ -1,20 +1,9 @@
-/* What every page does: "/" jumps to search, toasts leave, htmx shows progress and failures,
+/* What every page does: toasts leave, htmx shows progress and failures,
    charts are fetched after the first paint where there are any. */
 "use strict";
 
 (() => {
   const body = document.body;
-
-  // --- Keyboard -------------------------------------------------------------------------------
-  document.addEventListener("keydown", (event) => {
-    const isTyping = event.target.closest("input, textarea, select, [contenteditable]");
-    if (event.key !== "/" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
-    const search = document.getElementById("global-search");
-    if (!search) return;
-    event.preventDefault();
-    search.focus();
-    search.select();
-  });
 
   // --- Toasts ---------------------------------------------------------------------------------
   function leave(toast) {

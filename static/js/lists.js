@@ -1,0 +1,48 @@
+/* Choosing rows of a list: the bar with what can be done shows once somebody is chosen. */
+"use strict";
+
+(() => {
+  const bar = document.querySelector("[data-bulk]");
+  if (!bar) return;
+  const page = document.querySelector("[data-choose-page]");
+  const all = bar.querySelector("[data-bulk-all]");
+  const some = bar.querySelector("[data-bulk-some]");
+  const everybody = bar.querySelector("[data-bulk-everybody]");
+  const boxes = () => [...document.querySelectorAll('input[name="customers"][form="bulk"]')];
+  let last = null;
+
+  function show() {
+    const rows = boxes();
+    const chosen = rows.filter((box) => box.checked).length;
+    bar.hidden = !chosen && !all?.checked;
+    bar.querySelector("[data-bulk-number]").textContent = chosen;
+    some.hidden = Boolean(all?.checked);
+    everybody.hidden = !all?.checked;
+    if (!all?.checked) everybody.replaceChildren();
+    page.checked = chosen > 0 && chosen === rows.length;
+    page.indeterminate = chosen > 0 && chosen < rows.length;
+  }
+
+  page.addEventListener("change", () => {
+    boxes().forEach((box) => {
+      box.checked = page.checked;
+    });
+    if (!page.checked && all) all.checked = false;
+    show();
+  });
+  document.addEventListener("click", (event) => {
+    const box = event.target;
+    if (!(box instanceof HTMLInputElement) || box.name !== "customers") return;
+    const rows = boxes();
+    if (event.shiftKey && last) { // everybody from the last one to this one
+      const [from, to] = [rows.indexOf(last), rows.indexOf(box)].sort((a, b) => a - b);
+      rows.slice(from, to + 1).forEach((one) => {
+        one.checked = box.checked;
+      });
+    }
+    last = box;
+    show();
+  });
+  all?.addEventListener("change", show);
+  addEventListener("pageshow", show); // the browser may have kept the ticks
+})();
