@@ -133,7 +133,7 @@ class Step(models.Model):
 class Run(models.Model):
     """A standard followed for one customer; ``trigger_key`` makes a trigger start it once.
 
-    ``due_at``: when its last required step is due. ``next_due_at``: when the next open step is;
+    ``due_at``: when its last step is due. ``next_due_at``: when the next open step is;
     None once it ended. ``seconds``: how long it took.
     """
 

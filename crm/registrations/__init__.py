@@ -8,6 +8,7 @@ def register() -> None:
     from crm.registrations import (
         commerce,
         customers,
+        identity,
         inbox,
         leaving,
         lists,
@@ -17,5 +18,16 @@ def register() -> None:
         tasks,
     )
 
-    for noun in (customers, inbox, lists, privacy, profile, tasks, commerce, leaving, standards):
+    for noun in (
+        customers,
+        identity,
+        inbox,
+        lists,
+        privacy,
+        profile,
+        tasks,
+        commerce,
+        leaving,
+        standards,
+    ):
         noun.register()

@@ -14,6 +14,7 @@ from common.time import now
 from common.validators import clean_line, clean_text
 from crm.models import CancelDecision, CancelReason, CancelRequest
 from crm.services.offers import record_offer
+from crm.services.runs import start_runs
 from crm.services.uniqueness import refusing_doubles
 
 OUTCOME_OPEN = CancelRequest.Outcome.OPEN
@@ -80,6 +81,16 @@ def open_cancel_request(
             recorded_at=now(),
         )
     _tell("cancel_request.opened", request, happened_at, actor)
+    if outcome == OUTCOME_OPEN and not is_simulated:
+        start_runs(
+            trigger="cancel_request.opened",
+            customer_id=customer_id,
+            trigger_key=f"cancel_request:{request.ref}",
+            happened_at=happened_at,
+            actor=actor,
+            subject_kind="cancel_request",
+            subject_ref=request.ref,
+        )
     if offer:
         request = add_offer(
             request_id=request.pk,
@@ -119,6 +130,34 @@ def add_offer(
         **offer,
     )
     request.save(update_fields=["offer"])
+    return request
+
+
+@transaction.atomic
+def change_cancel_request(
+    *,
+    request_id: int,
+    happened_at: datetime,
+    actor: str,
+    offer: dict[str, Any] | None = None,
+    outcome: str | None = None,
+    decided_at: datetime | None = None,
+) -> CancelRequest:
+    """Add an offer made now, decide, or both at once; see the two services it calls."""
+    request = CancelRequest.objects.get(pk=request_id)
+    at = max(happened_at, request.requested_at)
+    if offer:
+        request = add_offer(
+            request_id=request_id, made_at=at, happened_at=happened_at, actor=actor, **offer
+        )
+    if outcome is not None:
+        request = decide_cancel_request(
+            request_id=request_id,
+            outcome=outcome,
+            decided_at=decided_at or at,
+            happened_at=happened_at,
+            actor=actor,
+        )
     return request
 
 

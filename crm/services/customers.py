@@ -16,6 +16,7 @@ from common.validators import clean_line
 from crm.models import Channel, ContactPoint, Customer, CustomerFigures, CustomerTag, Tag
 from crm.services.contacts import set_contacts, set_primary_contact, write_search_terms
 from crm.services.erased import refuse_erased
+from crm.services.runs import start_runs
 from crm.services.uniqueness import refusing_doubles
 
 PLAIN_FIELDS = {
@@ -132,6 +133,13 @@ def record_customer(
         subject_ref=customer.ref,
         customer_id=customer.pk,
         occurred_at=happened_at,
+        actor=actor,
+    )
+    start_runs(
+        trigger="customer.recorded",
+        customer_id=customer.pk,
+        trigger_key=f"customer:{customer.ref}",
+        happened_at=happened_at,
         actor=actor,
     )
     return customer

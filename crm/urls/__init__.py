@@ -1,10 +1,22 @@
 """Pages of the crm app; a module per noun."""
 
-from crm.urls import commerce, inbox, leaving, lists, pages, privacy, profile, standards, tasks
+from crm.urls import (
+    commerce,
+    duplicates,
+    inbox,
+    leaving,
+    lists,
+    pages,
+    privacy,
+    profile,
+    standards,
+    tasks,
+)
 
 app_name = "crm"
 
 urlpatterns = [
+    *duplicates.urlpatterns,  # customers/duplicates/ before customers/<ref>/
     *inbox.urlpatterns,
     *lists.urlpatterns,
     *commerce.urlpatterns,  # orders/quick/ before orders/<ref>/

@@ -11,6 +11,7 @@ from common.errors import Conflict, InvalidInput
 from common.services import record_event
 from common.time import now
 from common.validators import clean_email, clean_line, clean_text
+from crm.services.runs import start_runs
 from feedback.models import Complaint, ComplaintEvent, ComplaintText
 
 MAX_DESCRIPTION = 10_000
@@ -92,6 +93,17 @@ def open_complaint(
         contact_email=clean_email(contact_email) if contact_email else "",
     )
     _record_step(complaint, "", happened_at, actor)
+    if customer_id is not None:
+        start_runs(
+            trigger="complaint.opened",
+            customer_id=customer_id,
+            trigger_key=f"complaint:{complaint.ref}",
+            happened_at=happened_at,
+            actor=actor,
+            location_id=location_id,
+            subject_kind="complaint",
+            subject_ref=complaint.ref,
+        )
     return complaint
 
 
