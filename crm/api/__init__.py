@@ -3,17 +3,38 @@
 from django.urls import path
 
 from crm.api.bulk import CustomerBulk, LocationBulk, OrderBulk, ProductBulk
-from crm.api.catalogue import LocationList, ProductDetail, ProductList
+from crm.api.cancel_requests import CancelRequestDetail, CancelRequestList
+from crm.api.catalogue import LocationDetail, LocationList, ProductDetail, ProductList
+from crm.api.costs import CostList
 from crm.api.customers import CustomerDetail, CustomerList
+from crm.api.duplicates import (
+    CustomerMerge,
+    DuplicateDismiss,
+    DuplicateList,
+    MergeList,
+    MergeUndo,
+)
 from crm.api.events import EventList
 from crm.api.interactions import InteractionAttachments, InteractionDetail, InteractionList
+from crm.api.offers import OfferDetail, OfferList
 from crm.api.orders import OrderDetail, OrderList
 from crm.api.privacy import CustomerConsents
+from crm.api.rates import RateList
+from crm.api.refunds import RefundDetail, RefundList
 from crm.api.tasks import TaskDetail, TaskList
 
 api_urls = [
     path("customers/", CustomerList.as_view(), name="api-customers"),
     path("customers/bulk/", CustomerBulk.as_view(), name="api-customers-bulk"),
+    path("customers/duplicates/", DuplicateList.as_view(), name="api-duplicates"),
+    path(
+        "customers/duplicates/dismiss/",
+        DuplicateDismiss.as_view(),
+        name="api-duplicates-dismiss",
+    ),
+    path("customers/merges/", MergeList.as_view(), name="api-merges"),
+    path("customers/merges/<slug:ref>/undo/", MergeUndo.as_view(), name="api-merge-undo"),
+    path("customers/<slug:ref>/merge/", CustomerMerge.as_view(), name="api-customer-merge"),
     path("customers/<slug:ref>/", CustomerDetail.as_view(), name="api-customer"),
     path(
         "customers/<slug:ref>/consents/",
@@ -28,6 +49,15 @@ api_urls = [
     path("products/<slug:ref>/", ProductDetail.as_view(), name="api-product"),
     path("locations/", LocationList.as_view(), name="api-locations"),
     path("locations/bulk/", LocationBulk.as_view(), name="api-locations-bulk"),
+    path("locations/<path:code>/", LocationDetail.as_view(), name="api-location"),
+    path("refunds/", RefundList.as_view(), name="api-refunds"),
+    path("refunds/<slug:ref>/", RefundDetail.as_view(), name="api-refund"),
+    path("rates/", RateList.as_view(), name="api-rates"),
+    path("costs/", CostList.as_view(), name="api-costs"),
+    path("offers/", OfferList.as_view(), name="api-offers"),
+    path("offers/<slug:ref>/", OfferDetail.as_view(), name="api-offer"),
+    path("cancel-requests/", CancelRequestList.as_view(), name="api-cancel-requests"),
+    path("cancel-requests/<slug:ref>/", CancelRequestDetail.as_view(), name="api-cancel-request"),
     path("interactions/", InteractionList.as_view(), name="api-interactions"),
     path("interactions/<slug:ref>/", InteractionDetail.as_view(), name="api-interaction"),
     path(

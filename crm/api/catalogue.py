@@ -23,8 +23,8 @@ from common.time import now
 from crm.api.inputs import CurrencyField, LineFilter, StrictSerializer, checked
 from crm.models import Location, Product
 from crm.roles import CATALOGUE_WRITERS, LOCATION_WRITERS, READERS
-from crm.selectors.catalogue import get_product
-from crm.services import record_location, record_product, update_product
+from crm.selectors.catalogue import get_location, get_product
+from crm.services import record_location, record_product, update_location, update_product
 
 NOT_NEGATIVE = Decimal(0)
 
@@ -71,6 +71,7 @@ class ProductFilter(django_filters.FilterSet):  # type: ignore[misc]
     """Filters of the list."""
 
     sku = LineFilter()
+    name = LineFilter(lookup_expr="icontains", help_text="any part of the name")
     category = LineFilter()
     kind = django_filters.ChoiceFilter(choices=Product.Kind.choices)
 
@@ -153,13 +154,28 @@ class LocationOutput(serializers.Serializer[Location]):
     recorded_at = InstantField()
 
 
+class LocationChanges(StrictSerializer):
+    """What may change of a shop; its code stays."""
+
+    name = LineField(max_length=255, required=False)
+    timezone = LineField(max_length=64, required=False, allow_blank=True)
+
+
+class LocationFilter(django_filters.FilterSet):  # type: ignore[misc]
+    """Filters of the list."""
+
+    code = LineFilter()
+    name = LineFilter(lookup_expr="icontains", help_text="any part of the name")
+
+
 class LocationList(IdempotentMixin, ListAPIView[Location]):
     """List shops, newest first; record a new one."""
 
     roles_read = READERS
     roles_write = LOCATION_WRITERS
     serializer_class = LocationOutput
-    ordering_fields = ("code", "name")
+    filterset_class = LocationFilter
+    ordering_fields = ("code", "name", "recorded_at")
     queryset = Location.objects.all()
 
     @extend_schema(request=LocationInput, responses={201: LocationOutput})
@@ -167,4 +183,34 @@ class LocationList(IdempotentMixin, ListAPIView[Location]):
         """Record a shop."""
         fields = checked(LocationInput(data=request.data))
         location = record_location(happened_at=now(), actor=actor_of(request), **fields)
-        return Response(LocationOutput(location).data, status=status.HTTP_201_CREATED)
+        return Response(
+            LocationOutput(location).data,
+            status=status.HTTP_201_CREATED,
+            headers={"Location": reverse("api-location", args=[location.code])},
+        )
+
+
+class LocationDetail(IdempotentMixin, GenericAPIView[Location]):
+    """One shop, by code."""
+
+    roles_read = READERS
+    roles_write = LOCATION_WRITERS
+    serializer_class = LocationOutput
+    pagination_class = None
+    filter_backends = []
+
+    @extend_schema(responses=LocationOutput)
+    def get(self, request: Request, code: str) -> Response:
+        """Tell of one shop."""
+        return Response(LocationOutput(get_location(code)).data)
+
+    @extend_schema(request=LocationChanges, responses=LocationOutput)
+    def patch(self, request: Request, code: str) -> Response:
+        """Change what is given, leave the rest."""
+        location = get_location(code)
+        fields = checked(LocationChanges(data=request.data))
+        kept = {"name": location.name, "timezone": location.timezone}
+        changed = update_location(
+            location_id=location.pk, happened_at=now(), actor=actor_of(request), **(kept | fields)
+        )
+        return Response(LocationOutput(changed).data)

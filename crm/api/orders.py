@@ -9,14 +9,14 @@ import django_filters
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from common.errors import InvalidInput, NotFound
-from common.fields import InstantField, LineField, MoneyField, QuantityField
+from common.fields import DECIMAL, InstantField, LineField, MoneyField, QuantityField
 from common.idempotency import IdempotentMixin
 from common.requests import actor_of
 from common.time import now
@@ -35,9 +35,11 @@ from crm.selectors.catalogue import products_by_sku
 from crm.selectors.customers import get_customer
 from crm.selectors.lists import list_orders_with_lines
 from crm.selectors.orders import get_order
+from crm.selectors.refunds import refunded_amount, with_refunded
 from crm.services import NewLine, change_order, record_order
 
 NOT_NEGATIVE = Decimal(0)
+NOTHING = Decimal("0.00")
 MOST_LINES = 500
 
 
@@ -76,10 +78,28 @@ class OrderInput(StrictSerializer):
 
 
 class OrderChanges(StrictSerializer):
-    """What may change afterwards."""
+    """What may be corrected afterwards; the state before is kept.
+
+    lines: all the lines it should have; amount and cost then follow from them.
+    """
 
     status = serializers.ChoiceField(Order.Status.choices, required=False)
     delivered_at = InstantField(required=False)
+    customer = LineField(
+        max_length=64, required=False, allow_null=True, help_text="ref or external id"
+    )
+    ordered_at = InstantField(required=False)
+    lines = serializers.ListField(child=LineInput(), required=False, max_length=MOST_LINES)
+    amount = MoneyField(lowest=NOT_NEGATIVE, required=False)
+    cost = MoneyField(lowest=NOT_NEGATIVE, required=False, allow_null=True)
+    location = LineField(max_length=64, required=False, allow_null=True)
+    channel = LineField(max_length=40, required=False, allow_blank=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Lines and amount exclude each other."""
+        if attrs.get("lines") and "amount" in attrs:
+            raise serializers.ValidationError({"amount": [_("Give lines or an amount, not both.")]})
+        return attrs
 
 
 class LineOutput(serializers.Serializer[Any]):
@@ -109,10 +129,17 @@ class OrderOutput(serializers.Serializer[Order]):
     delivered_at = InstantField(allow_null=True)
     amount = MoneyField()
     cost = MoneyField(allow_null=True)
+    refunded = serializers.SerializerMethodField()
     currency = serializers.CharField()
     lines = LineOutput(many=True)
     recorded_at = InstantField()
     revised_at = InstantField()
+
+    @extend_schema_field(DECIMAL)
+    def get_refunded(self, order: Order) -> str:
+        """What was given back of the amount so far."""
+        refunded: Decimal = getattr(order, "refunded", None) or NOTHING
+        return format(refunded, "f")
 
 
 class OrderFilter(django_filters.FilterSet):  # type: ignore[misc]
@@ -146,7 +173,7 @@ class OrderList(IdempotentMixin, ListAPIView[Order]):
 
     def get_queryset(self) -> QuerySet[Order]:
         """All orders."""
-        return list_orders_with_lines()
+        return with_refunded(list_orders_with_lines())
 
     @extend_schema(request=OrderInput, responses={201: OrderOutput})
     def post(self, request: Request) -> Response:
@@ -160,7 +187,7 @@ class OrderList(IdempotentMixin, ListAPIView[Order]):
         fields["lines"] = lines_of(fields.pop("lines", []))
         order = record_order(happened_at=happened_at, actor=actor_of(request), **fields)
         return Response(
-            OrderOutput(get_order(order.ref)).data,
+            _told(order.ref),
             status=status.HTTP_201_CREATED,
             headers={"Location": reverse("api-order", args=[order.ref])},
         )
@@ -178,16 +205,29 @@ class OrderDetail(IdempotentMixin, GenericAPIView[Order]):
     @extend_schema(responses=OrderOutput)
     def get(self, request: Request, ref: str) -> Response:
         """Tell of one purchase."""
-        return Response(OrderOutput(get_order(ref)).data)
+        return Response(_told(ref))
 
     @extend_schema(request=OrderChanges, responses=OrderOutput)
     def patch(self, request: Request, ref: str) -> Response:
-        """Deliver or cancel it; the state before is kept."""
+        """Deliver, cancel or correct it; the state before is kept."""
         order = get_order(ref)
         changes = checked(OrderChanges(data=request.data))
-        refuse_future("delivered_at", changes.get("delivered_at"))
+        for name in ("delivered_at", "ordered_at"):
+            refuse_future(name, changes.get(name))
+        if "customer" in changes:
+            changes["customer_id"] = customer_id_of(changes.pop("customer"))
+        if "location" in changes:
+            changes["location_id"] = location_id_of(changes.pop("location"))
+        if "lines" in changes:
+            changes["lines"] = lines_of(changes["lines"])
         change_order(order_id=order.pk, happened_at=now(), actor=actor_of(request), **changes)
-        return Response(OrderOutput(get_order(ref)).data)
+        return Response(_told(ref))
+
+
+def _told(ref: str) -> dict[str, Any]:
+    order = get_order(ref)
+    order.refunded = refunded_amount(order.pk)  # type: ignore[attr-defined]
+    return dict(OrderOutput(order).data)
 
 
 def customer_id_of(ref: str | None) -> int | None:
