@@ -27,8 +27,11 @@ def register() -> None:
     from mailing.selectors import messages_panel
     from mailing.services import send_due
     from mailing.services.reminders import queue_task_reminders
+    from mailing.services.replies import queue_all_replies, queue_replies
 
     register_sweeper("mailing.task_reminders", queue_task_reminders, order=38, every=20)
+    register_sweeper("mailing.replies", queue_replies, order=35)
+    register_sweeper("mailing.all_replies", queue_all_replies, order=36, every=6 * 3600.0)
     register_sweeper("mailing.send", send_due, order=40)
     menu_entries.append(
         MenuEntry(

@@ -24,6 +24,7 @@ NAMES = (
     BUILT_IN
     | LINKS
     | frozenset({"order_number", "order_date", "points", "complaint_number", "task", "due"})
+    | frozenset({"reply_subject", "reply_text"})  # a colleague's own words
 )
 
 _NAME = re.compile(r"\{\{\s*([a-z_]{1,40})\s*\}\}")
