@@ -285,7 +285,7 @@ class InteractionDetail(IdempotentMixin, GenericAPIView[Interaction]):
         return Response(_told(ref, request))
 
 
-class InteractionAttachments(IdempotentMixin, GenericAPIView[Interaction]):
+class InteractionAttachments(IdempotentMixin, GenericAPIView[Attachment]):
     """The files of a contact."""
 
     roles_read = READERS
@@ -299,7 +299,9 @@ class InteractionAttachments(IdempotentMixin, GenericAPIView[Interaction]):
     def get(self, request: Request, ref: str) -> Response:
         """Tell of its files."""
         files = get_interaction(ref).attachments.order_by("id")
-        return Response(AttachmentOutput(files, many=True, context={"request": request}).data)
+        return Response(
+            [AttachmentOutput(file, context={"request": request}).data for file in files]
+        )
 
     @extend_schema(
         request={"multipart/form-data": AttachmentInput}, responses={201: AttachmentOutput}

@@ -34,7 +34,7 @@ def contact_line(codes: dict[str, Any]) -> str:
     words = [
         dict(Channel.choices).get(codes.get("channel", ""), ""),
         dict(Interaction.Direction.choices).get(codes.get("direction", ""), ""),
-        dict(Interaction.Outcome.choices).get(codes.get("outcome") or None, ""),
+        dict(Interaction.Outcome.choices).get(codes.get("outcome") or "-", ""),
     ]
     return " · ".join(str(word) for word in words if word)
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet
 
@@ -82,8 +83,8 @@ def response_figures(*, start: datetime, end: datetime, now: datetime) -> list[C
     asked = Interaction.objects.filter(
         needs_answer=True, occurred_at__gte=start, occurred_at__lt=end
     )
-    counts = {
-        row["channel"]: row
+    counts: dict[str, dict[str, Any]] = {
+        row["channel"]: dict(row)
         for row in asked.order_by()
         .values("channel")
         .annotate(

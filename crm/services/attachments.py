@@ -61,7 +61,7 @@ class FileNotKept(InvalidInput):
 @transaction.atomic
 def record_attachment(
     *,
-    file: UploadedFile,
+    file: UploadedFile[bytes],
     happened_at: datetime,
     actor: str,
     customer_id: int | None = None,
@@ -113,7 +113,7 @@ def record_attachment(
     return attachment
 
 
-def sniffed_type(file: UploadedFile) -> str:
+def sniffed_type(file: UploadedFile[bytes]) -> str:
     """Return the content type by what stands in a file; empty for kinds that aren't kept."""
     file.seek(0)
     head = file.read(HEAD)
@@ -131,9 +131,9 @@ def sniffed_type(file: UploadedFile) -> str:
     return "text/plain" if head and _is_text(head) else UNKNOWN
 
 
-def _office_type(file: UploadedFile) -> str:
+def _office_type(file: UploadedFile[bytes]) -> str:
     try:
-        with zipfile.ZipFile(file) as parts:  # type: ignore[arg-type]
+        with zipfile.ZipFile(file) as parts:
             names = set(parts.namelist())
     except (zipfile.BadZipFile, ValueError, RuntimeError):
         return UNKNOWN

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -113,19 +113,19 @@ def customer_contacts(request: HttpRequest, ref: str) -> HttpResponse:
 
 @require_safe
 @roles_required(read=WRITERS)
-def contact_file(request: HttpRequest, ref: str) -> FileResponse:
+def contact_file(request: HttpRequest, ref: str) -> HttpResponse:
     """Download a file; it is never shown in a page."""
     found = get_attachment(ref)
     try:
         content = found.file.open("rb")
     except FileNotFoundError as error:
         raise NotFound from error
-    answer = FileResponse(
+    answer: Any = FileResponse(
         content, as_attachment=True, filename=found.name, content_type=found.content_type
     )
     answer["X-Content-Type-Options"] = "nosniff"
     answer["Cache-Control"] = "private, no-store"
-    return answer
+    return cast(HttpResponse, answer)
 
 
 def _people(customers: list[Customer], request: HttpRequest) -> list[dict[str, Any]]:
@@ -139,11 +139,11 @@ def _people(customers: list[Customer], request: HttpRequest) -> list[dict[str, A
 
 def _prefilled(request: HttpRequest) -> tuple[Customer | None, Conversation | None]:
     asked = request.POST if request.method == "POST" else request.GET
-    if ref := asked.get("conversation", ""):
+    if ref := asked.get("conversation"):
         conversation = get_conversation(ref)
         return conversation.customer, conversation
-    if ref := request.POST.get("for") or request.GET.get("customer"):
-        return get_customer(ref), None
+    if known := request.POST.get("for") or request.GET.get("customer"):
+        return get_customer(known), None
     return None, None
 
 

@@ -100,7 +100,7 @@ def conversation_place(request: HttpRequest, ref: str) -> HttpResponse:
     found = get_conversation(ref)
     form = PlaceForm(request.POST)
     if not form.is_valid():
-        told = " ".join(text for texts in form.errors.values() for text in texts)
+        told = " ".join(str(text) for texts in form.errors.values() for text in texts)
         messages.error(request, _("Nothing was changed: %(why)s") % {"why": told})
     elif form.cleaned_data["action"] == "reopen":
         reopen_conversation(conversation_id=found.pk, happened_at=now(), actor=actor_of(request))

@@ -80,7 +80,7 @@ def inbox_bulk(request: HttpRequest) -> HttpResponse:
     if not refs:
         messages.error(request, _("Nothing was changed: tick at least one conversation."))
     elif not form.is_valid():
-        told = " ".join(text for texts in form.errors.values() for text in texts)
+        told = " ".join(str(text) for texts in form.errors.values() for text in texts)
         messages.error(request, _("Nothing was changed: %(why)s") % {"why": told})
     else:
         act(request, conversation_ids_of(refs), form)
@@ -154,7 +154,7 @@ def inbox_figures(request: HttpRequest) -> HttpResponse:
         "rows": response_figures(start=start, end=at, now=at),
         "start": start,
         "promises": promises,
-        "may_promise": request.user.role in MANAGERS,  # type: ignore[union-attr]
+        "may_promise": may_write(request.user, MANAGERS),
     }
     status = 422 if promises.is_bound else 200
     return render(request, "crm/inbox_figures.html", context, status=status)

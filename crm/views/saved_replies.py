@@ -16,7 +16,7 @@ from common.time import now
 from crm.forms.inbox import SavedReplyForm
 from crm.forms.refusals import show_refusal
 from crm.models import SavedReply
-from crm.roles import READERS
+from crm.roles import READERS, may_write
 from crm.selectors.inbox import get_saved_reply, list_saved_replies
 from crm.services.saved_replies import archive_reply, save_reply
 
@@ -64,6 +64,6 @@ def _save(request: HttpRequest, reply: SavedReply | None) -> HttpResponse:
         "form": form,
         "reply": reply,
         "replies": list_saved_replies()[:200],
-        "may_edit": request.user.role in MANAGERS,  # type: ignore[union-attr]
+        "may_edit": may_write(request.user, MANAGERS),
     }
     return render(request, "crm/saved_replies.html", context, status=422 if form.is_bound else 200)
