@@ -29,6 +29,7 @@ class Environment:
     data_dir: Path
     debug: bool
     secret_key: str
+    former_keys: list[str]
     database: dict[str, Any]
     redis_url: str
     email: dict[str, Any]
@@ -61,6 +62,7 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         data_dir=data_dir,
         debug=debug,
         secret_key=_secret_key(env, data_dir),
+        former_keys=env.list("SECRET_KEY_FALLBACKS", default=[]),
         database=_database(env, data_dir),
         redis_url=_redis_url(env),
         email=_read(env, "EMAIL_URL", lambda: _email(env)),

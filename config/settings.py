@@ -17,6 +17,7 @@ ENV = read_environment()
 # --- Core -------------------------------------------------------------------------------------
 DEBUG = ENV.debug
 SECRET_KEY = ENV.secret_key
+SECRET_KEY_FALLBACKS = ENV.former_keys  # hashes of addresses and of who was erased outlive a key
 ALLOWED_HOSTS = ENV.allowed_hosts
 BASE_URL = ENV.base_url
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
