@@ -27,6 +27,9 @@ class Rule(models.Model):
     trigger = models.CharField(max_length=12, choices=Trigger, default=Trigger.DELIVERED)
     delay_days = models.PositiveIntegerField(_("wait (days)"))
     cooldown_days = models.PositiveIntegerField(_("at most once in (days)"), default=60)
+    late_days = models.PositiveIntegerField(
+        _("no more if late by (days)"), default=30
+    )  # nobody wants to be asked about an ancient purchase
     template_key = models.CharField(max_length=60)
     survey_kind = models.CharField(max_length=10, default="nps")
     keeps_quiet_hours = models.BooleanField(_("not at night"), default=True)
@@ -51,6 +54,11 @@ class Rule(models.Model):
     def delay(self) -> timedelta:
         """How long after the trigger the follow-up is due."""
         return timedelta(days=self.delay_days)
+
+    @property
+    def too_late_after(self) -> timedelta:
+        """How long after it was due nobody is asked any more."""
+        return timedelta(days=self.late_days)
 
 
 class Enrolment(models.Model):

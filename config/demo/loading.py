@@ -27,6 +27,7 @@ from crm.models import Customer, ImportBatch, Order, OrderLine
 
 BEGAN, LOADED = "demo.began", "demo.loaded"
 LIVE_DAYS = 42  # the last weeks are entered live: they earn points and are followed up
+LATE_DAYS = 30
 FOLLOW_UP_DAYS = 3
 FOLLOWED_UP = timedelta(days=2)  # deliveries of so long are due for a follow-up at once
 Tell = Callable[[str], None]
@@ -164,7 +165,8 @@ def _bring_to_life(plan: DemoPlan, now: datetime, tell: Tell) -> dict[str, Any]:
         happened_at=now,
         actor=SYSTEM,
         active_from=min(now - delay, last_order) - FOLLOWED_UP,
-        keeps_quiet_hours=False,  # a demo's emails are due now, whatever the hour
+        keeps_quiet_hours=False,  # a demo's emails are due now, whatever the hour and the year
+        late_days=max(LATE_DAYS, (now - last_order).days + LATE_DAYS),
     )
     return {"complaints": complaints, "answers": answers, "talks": talks}
 

@@ -35,7 +35,6 @@ DECIDE_BATCH = 25  # keeps the write lock for far less than a page should wait f
 SWEEP_SECONDS = 10.0
 OVERLAP = timedelta(hours=1)
 FULL_PASS_EVERY = timedelta(days=1)
-TOO_LATE_AFTER = timedelta(days=30)  # nobody wants to be asked about an ancient purchase
 ENTRY_SLACK = timedelta(days=7)
 
 State = Enrolment.State
@@ -73,7 +72,7 @@ def _withdraw(rule: Rule, now: datetime) -> int:
 
 def _notice(rule: Rule, now: datetime, stop_at: float) -> int:
     """Give new deliveries a waiting enrolment and return how many."""
-    oldest = max(rule.active_from, now - rule.delay - TOO_LATE_AFTER)
+    oldest = max(rule.active_from, now - rule.delay - rule.too_late_after)
     is_full = rule.full_pass_at is None or now - rule.full_pass_at >= FULL_PASS_EVERY
     if is_full or rule.noticed_until is None:
         # Nobody enters an order before it is delivered by more than the slack.
@@ -183,7 +182,7 @@ def _decide(batch: Sequence[Enrolment], now: datetime) -> None:
             enrolment.due_at = due_at  # delivered later than we thought: goes on waiting
             moved.append(enrolment)
             continue
-        elif now - due_at > TOO_LATE_AFTER:
+        elif now - due_at > enrolment.rule.too_late_after:
             reason = "too_late"
         elif customer.erased_at:
             reason = "erased"

@@ -26,11 +26,13 @@ def ensure_follow_up_rule(
     actor: str,
     active_from: datetime | None = None,
     keeps_quiet_hours: bool = True,
+    late_days: int = 30,
 ) -> Rule:
     """Return the rule that asks customers so many days after a delivery, made if need be.
 
     active_from: deliveries before it are never followed up; default ``happened_at``.
     keeps_quiet_hours: whether the emails wait at night.
+    late_days: who could not be asked until so many days after the due time is not asked any more.
 
     The same settings return the rule as it is, even if it was switched off since. Others add a
     version in its place, on whose account nobody is asked twice about one purchase.
@@ -55,6 +57,7 @@ def ensure_follow_up_rule(
         version=newest.version + 1 if newest else 1,
         delay_days=delay_days,
         keeps_quiet_hours=keeps_quiet_hours,
+        late_days=late_days,
         template_key=FOLLOW_UP_KEY,
         active_from=active_from or happened_at,
         recorded_at=happened_at,

@@ -185,6 +185,19 @@ def test_the_demo_is_a_living_business_and_loads_once():
     assert enrol_due(now()) > 0  # messages are due to consenting customers
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("few")
+def test_with_the_dates_kept_messages_are_due_too():
+    from mailing.models import Message
+    from outreach.services import enrol_due
+
+    load("--keep-dates")
+
+    assert local_date(Order.objects.aggregate(last=Max("ordered_at"))["last"]).year <= 2018
+    assert enrol_due(now()) > 0
+    assert Message.objects.filter(state="pending").exists()
+
+
 @pytest.mark.django_db
 def test_it_does_not_mix_with_real_customers():
     make_customer(name="Somebody real")
