@@ -6,6 +6,7 @@ from __future__ import annotations
 def register() -> None:
     """Called once, when the apps are ready."""
     from crm.registrations import (
+        calendars,
         commerce,
         customers,
         identity,
@@ -19,6 +20,7 @@ def register() -> None:
     )
 
     for noun in (
+        calendars,
         customers,
         identity,
         inbox,

@@ -18,7 +18,7 @@ from common.registry import IdentityChange, identity_changed
 from common.services import record_event
 from common.time import now
 from crm.models import Customer, DuplicatePair, IdentityLink, Merge
-from crm.selectors.identity import records_of
+from crm.selectors.identity import person_of, records_of
 from crm.services.customer_figures import refresh_figures
 
 
@@ -118,13 +118,15 @@ def undo_merge(*, merge_ref: str, happened_at: datetime, actor: str) -> Merge:
     merge = Merge.objects.filter(ref=merge_ref).first()
     if merge is None:
         raise NotFound
-    _lock({merge.person_id, merge.record_id})
-    merge = Merge.objects.select_for_update().select_related("person", "record").get(pk=merge.pk)
+    head = person_of(merge.record_id)  # whose they are now; later merges count
+    both = _lock({merge.person_id, merge.record_id, head})
+    merge = Merge.objects.select_for_update().select_related("record").get(pk=merge.pk)
     if merge.undone_at:
         raise UndoneAlready
-    if merge.person.erased_at or merge.record.erased_at:
+    if any(customer.erased_at for customer in both.values()):
         raise ErasedCannotMerge
-    head = merge.record.person_id or merge.record_id  # whose they are now; later merges count
+    if both[merge.record_id].person_id != head:
+        raise MergedAlready  # into somebody else, while we waited for the lock
     leaving = _group(merge.record_id)
     staying = [one for one in records_of(head) if one not in leaving]
     at = now()
@@ -158,6 +160,16 @@ def undo_merge(*, merge_ref: str, happened_at: datetime, actor: str) -> Merge:
         )
     )
     return merge
+
+
+@transaction.atomic
+def undo_merges(*, merge_refs: Collection[str], happened_at: datetime, actor: str) -> None:
+    """Take several merges back, the last one first.
+
+    :raises UndoneAlready: one of them was undone already; nothing is written.
+    """
+    for merge_ref in reversed(list(merge_refs)):
+        undo_merge(merge_ref=merge_ref, happened_at=happened_at, actor=actor)
 
 
 def _lock(customer_ids: Collection[int]) -> dict[int, Customer]:

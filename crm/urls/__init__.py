@@ -1,6 +1,7 @@
 """Pages of the crm app; a module per noun."""
 
 from crm.urls import (
+    calendars,
     commerce,
     duplicates,
     inbox,
@@ -24,6 +25,7 @@ urlpatterns = [
     *leaving.urlpatterns,
     *privacy.urlpatterns,
     *standards.urlpatterns,
+    *calendars.urlpatterns,
     *tasks.urlpatterns,
     *profile.urlpatterns,  # last: customers/<ref>/ would take customers/<word>/ of the others
 ]
