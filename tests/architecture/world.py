@@ -19,6 +19,7 @@ from crm.services.cancel_reasons import record_reason
 from crm.services.cancel_requests import open_cancel_request
 from crm.services.custom_fields import record_custom_field
 from crm.services.interactions import NewContact, record_interaction
+from crm.services.merges import merge_customers
 from crm.services.notes import record_note
 from crm.services.offers import record_offer
 from crm.services.refunds import record_refund
@@ -35,7 +36,7 @@ from loyalty.services.members import enrol_customers
 from mailing.services import ensure_template, queue_message
 from mailing.services.suppressions import unsubscribe_token
 from outreach.services import ensure_follow_up_rule
-from tests.cast import ACTOR, NOON, make_location, make_order, make_product
+from tests.cast import ACTOR, NOON, make_customer, make_location, make_order, make_product
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class World:
     """Names as they stand in URLs."""
 
     customer: str
+    twin: str
+    merge: str
     order: str
     product: str
     location: str
@@ -117,6 +120,10 @@ def make_world(customer: Customer) -> World:
     offer = record_offer(customer_id=customer.pk, text="A month free", made_at=NOON, **happening)
     return World(
         customer=customer.ref,
+        twin=make_customer(name=customer.name, email="").ref,
+        merge=merge_customers(
+            person_id=make_customer().pk, record_id=make_customer().pk, source="api", **happening
+        ).ref,
         order=order.ref,
         refund=refund.ref,
         offer=offer.ref,
