@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from common.services import SYSTEM
+from config.demo.draw import Draw
 from config.demo.wording import COMPLAINTS
 from crm.models import Order
 
@@ -52,12 +52,12 @@ def record_opinions(*, seed: int, now: datetime) -> tuple[int, int]:
         new_complaints: list[PastComplaint] = []
         new_answers: list[PastResponse] = []
         for order in orders:
-            draw = _Draw(f"{seed}:complaint:{order.external_id}")
+            draw = Draw(f"{seed}:complaint:{order.external_id}")
             if draw.share() < SHARE_OF_COMPLAINTS:
                 course = _course(draw, order, now)
                 if course:
                     new_complaints.append(PastComplaint(**course))
-            draw = _Draw(f"{seed}:answer:{order.external_id}")
+            draw = Draw(f"{seed}:answer:{order.external_id}")
             if draw.share() < SHARE_OF_ANSWERS:
                 answered_at = order.delivered_at + timedelta(days=3, hours=12 * draw.share())
                 if answered_at < now:
@@ -98,7 +98,7 @@ def _delivered_orders() -> Iterator[list[Delivered]]:
         yield portion
 
 
-def _course(draw: _Draw, order: Delivered, now: datetime) -> dict[str, Any] | None:
+def _course(draw: Draw, order: Delivered, now: datetime) -> dict[str, Any] | None:
     opened_at = order.delivered_at + timedelta(days=2 * draw.share(), hours=1)
     if opened_at >= now:
         return None
@@ -118,26 +118,3 @@ def _course(draw: _Draw, order: Delivered, now: datetime) -> dict[str, Any] | No
         "resolved_at": resolved_at if is_resolved else None,
         "closed_at": closed_at if is_closed else None,
     }
-
-
-class _Draw:
-    """Eight random numbers that follow from a text."""
-
-    def __init__(self, text: str) -> None:
-        self._bytes = blake2b(text.encode(), digest_size=32).digest()
-        self._place = 0
-
-    def share(self) -> float:
-        """Return the next number in [0, 1)."""
-        number = int.from_bytes(self._bytes[self._place : self._place + 4])
-        self._place += 4
-        return number / 2**32
-
-    def weighted(self, weights: tuple[int, ...]) -> int:
-        """Return a place, drawn by weight."""
-        rest = self.share() * sum(weights)
-        for place, weight in enumerate(weights):
-            rest -= weight
-            if rest < 0:
-                return place
-        return len(weights) - 1

@@ -31,6 +31,7 @@ from crm.selectors.cancel_requests import (
     list_cancel_requests,
 )
 from crm.selectors.customers import get_customer
+from crm.selectors.identity import every_record_of
 from crm.services.cancel_requests import change_cancel_request, open_cancel_request
 
 
@@ -100,7 +101,7 @@ class CancelRequestFilter(django_filters.FilterSet):  # type: ignore[misc]
     ) -> QuerySet[CancelRequest]:
         """Only one customer's requests."""
         try:
-            return requests.filter(customer_id=get_customer(ref).pk)
+            return requests.filter(customer_id__in=every_record_of(get_customer(ref).pk))
         except NotFound:
             return requests.none()
 

@@ -33,6 +33,7 @@ from crm.models import Offer
 from crm.roles import READERS, WRITERS, reads_texts
 from crm.selectors.catalogue import products_by_sku
 from crm.selectors.customers import get_customer
+from crm.selectors.identity import every_record_of
 from crm.selectors.offers import get_offer, list_offers
 from crm.services.offers import answer_offer, record_offer
 
@@ -96,7 +97,7 @@ class OfferFilter(django_filters.FilterSet):  # type: ignore[misc]
     def by_customer(self, offers: QuerySet[Offer], name: str, ref: str) -> QuerySet[Offer]:
         """Only what one customer was offered."""
         try:
-            return offers.filter(customer_id=get_customer(ref).pk)
+            return offers.filter(customer_id__in=every_record_of(get_customer(ref).pk))
         except NotFound:
             return offers.none()
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import get_language
 
 from common.errors import NotFound
 from crm.models import CancelDecision, CancelReason, CancelRequest
+from crm.selectors.identity import every_record_of
 
 MATURE_AFTER = timedelta(days=90)  # an outcome counts once the request is so old
 
@@ -51,11 +52,12 @@ def list_cancel_requests(
 ) -> QuerySet[CancelRequest]:
     """Return requests with customer, reason and offer.
 
+    customer_id: those of the person whose record it is.
     due_at: only those that are 90 days old by then and still not decided.
     """
     requests = CancelRequest.objects.select_related("customer", "reason", "offer__product")
     if customer_id is not None:
-        requests = requests.filter(customer_id=customer_id)
+        requests = requests.filter(customer_id__in=every_record_of(customer_id))
     if outcome:
         requests = requests.filter(outcome=outcome)
     if reason_id is not None:
@@ -148,7 +150,7 @@ def requests_as_known(known_at: datetime) -> QuerySet[CancelRequest]:
         request=OuterRef("pk"), recorded_at__lte=known_at
     ).order_by("-id")
     return CancelRequest.objects.filter(recorded_at__lte=known_at).annotate(
-        known_outcome=Coalesce(Subquery(latest.values("outcome")[:1]), CancelRequest.Outcome.OPEN),
+        known_outcome=Coalesce(Subquery(latest.values("outcome")[:1]), Value("open")),
         known_decided_at=Subquery(latest.values("decided_at")[:1]),
     )
 
