@@ -14,7 +14,7 @@ from django.utils.translation import pgettext_lazy
 
 from common.forms import DecimalField, LineField
 from common.validators import parse_currency, parse_timezone
-from crm.models import Product
+from crm.models import BusinessCalendar, Product
 from crm.selectors.catalogue import products_by_sku
 
 
@@ -98,6 +98,13 @@ class LocationForm(forms.Form):
         required=False,
         help_text=_("Such as Asia/Yekaterinburg; empty for the organisation's own."),
     )
+    calendar = forms.ModelChoiceField(
+        BusinessCalendar.objects.order_by("name"),
+        label=_("Opening hours"),
+        to_field_name="ref",
+        empty_label=_("The default ones"),
+        required=False,
+    )
 
     def __init__(self, *args: Any, is_known: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -109,3 +116,11 @@ class LocationForm(forms.Form):
         """An IANA name, or nothing."""
         name = self.cleaned_data["timezone"]
         return parse_timezone(name) if name else ""
+
+    def values(self) -> dict[str, Any]:
+        """Return what the services take; the code of a known shop is left out."""
+        data = dict(self.cleaned_data)
+        calendar = data.pop("calendar")
+        if self.fields["code"].disabled:
+            del data["code"]
+        return data | {"calendar_id": calendar.pk if calendar else None}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
 from common.errors import NotFound
-from crm.clocks import Hours, Shift
+from crm.clocks import Hours, Shift, due_after
 from crm.models import BusinessCalendar, CalendarInterval, Holiday, Location
 
 Weekly = dict[int, tuple[Shift, ...]]
@@ -60,9 +61,35 @@ def hours_of(location_ids: Iterable[int | None]) -> dict[int | None, Hours]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class WeekLine:
+    """The same shift on some weekdays (0 is Monday), in minutes after midnight."""
+
+    weekdays: tuple[int, ...]
+    opens: int
+    closes: int
+
+
+def week_lines(calendar: BusinessCalendar) -> list[WeekLine]:
+    """Return a calendar's week, weekdays of the same shift together; by weekday, then time."""
+    days: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for row in calendar.intervals.all():
+        days[row.opens, row.closes].append(row.weekday)
+    lines = [WeekLine(tuple(sorted(found)), *shift) for shift, found in days.items()]
+    return sorted(lines, key=lambda line: (line.weekdays, line.opens, line.closes))
+
+
+def next_opening(hours: Hours, now: datetime) -> datetime | None:
+    """Return when it opens next, or None while it is open."""
+    first_second = due_after(now, 1, hours) - timedelta(seconds=1)
+    return first_second if first_second > now else None
+
+
 def list_calendars() -> QuerySet[BusinessCalendar]:
-    """Return every calendar with its rows and shops at hand."""
-    return BusinessCalendar.objects.prefetch_related("intervals", "holidays", "locations")
+    """Return every calendar with its rows and shops at hand; four queries."""
+    return BusinessCalendar.objects.prefetch_related(
+        "intervals", Prefetch("holidays", Holiday.objects.order_by("date")), "locations"
+    )
 
 
 def get_calendar(ref: str) -> BusinessCalendar:
@@ -74,6 +101,23 @@ def get_calendar(ref: str) -> BusinessCalendar:
     if calendar is None:
         raise NotFound
     return calendar
+
+
+def hours_in(calendars: Iterable[BusinessCalendar]) -> dict[int, Hours]:
+    """Return calendar id → hours as in the organisation's timezone where it has none; two queries.
+
+    For showing calendars themselves; a shop's hours are :func:`hours_of`.
+    """
+    known = {calendar.pk: calendar for calendar in calendars}
+    weekly, holidays = _rows_of(known)
+    return {
+        pk: Hours(
+            ZoneInfo(calendar.timezone or settings.KEEPWELL_TIMEZONE),
+            weekly.get(pk, {}),
+            holidays.get(pk, {}),
+        )
+        for pk, calendar in known.items()
+    }
 
 
 def _rows_of(calendar_ids: Iterable[int]) -> tuple[dict[int, Weekly], dict[int, Holidays]]:

@@ -16,6 +16,7 @@ from common.validators import clean_line, parse_currency, parse_timezone
 from crm.models import Location, Product
 from crm.services.uniqueness import refusing_doubles
 
+LOCATION_FIELDS = {"name", "timezone", "calendar_id"}
 PRODUCT_FIELDS = {
     "sku",
     "name",
@@ -38,11 +39,18 @@ class CodeTaken(Conflict):
 
 @transaction.atomic
 def record_location(
-    *, code: str, name: str, happened_at: datetime, actor: str, timezone: str = ""
+    *,
+    code: str,
+    name: str,
+    happened_at: datetime,
+    actor: str,
+    timezone: str = "",
+    calendar_id: int | None = None,
 ) -> Location:
     """Return a new shop.
 
     timezone: IANA name; empty means the organisation's.
+    calendar_id: its opening hours; None means the default ones.
 
     :raises CodeTaken: another shop has the code.
     """
@@ -53,6 +61,7 @@ def record_location(
             code=code,
             name=clean_line(name or code),
             timezone=parse_timezone(timezone) if timezone else "",
+            calendar_id=calendar_id,
             recorded_at=happened_at,
         )
     record_event(
@@ -67,15 +76,24 @@ def record_location(
 
 @transaction.atomic
 def update_location(
-    *, location_id: int, happened_at: datetime, actor: str, name: str, timezone: str = ""
+    *, location_id: int, happened_at: datetime, actor: str, **changes: Any
 ) -> Location:
-    """Change a shop's name or timezone and return it; its code stays. Unchanged, unrecorded."""
+    """Change a shop's fields (``LOCATION_FIELDS``) and return it; its code stays.
+
+    Nothing changed, nothing recorded. Unknown names raise TypeError.
+    """
+    if unknown := changes.keys() - LOCATION_FIELDS:
+        raise TypeError(f"not fields of a shop: {sorted(unknown)}")
     location = Location.objects.select_for_update().get(pk=location_id)
-    before = (location.name, location.timezone)
-    location.name = clean_line(name or location.code)
-    location.timezone = parse_timezone(timezone) if timezone else ""
-    if before != (location.name, location.timezone):
-        location.save(update_fields=["name", "timezone"])
+    if "name" in changes:
+        changes["name"] = clean_line(changes["name"] or location.code)
+    if changes.get("timezone"):
+        changes["timezone"] = parse_timezone(changes["timezone"])
+    changed = [name for name, value in changes.items() if getattr(location, name) != value]
+    if changed:
+        for name in changed:
+            setattr(location, name, changes[name])
+        location.save(update_fields=changed)
         record_event(
             kind="location.changed",
             subject_kind="location",

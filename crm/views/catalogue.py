@@ -104,7 +104,7 @@ def location_new(request: HttpRequest) -> HttpResponse:
     form = LocationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            record_location(happened_at=now(), actor=actor_of(request), **form.cleaned_data)
+            record_location(happened_at=now(), actor=actor_of(request), **form.values())
         except (DomainError, ValidationError) as error:
             show_refusal(form, error)
         else:
@@ -117,17 +117,17 @@ def location_new(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @roles_required(read=LOCATION_WRITERS)
 def location_edit(request: HttpRequest, code: str) -> HttpResponse:
-    """Change a shop's name or timezone."""
+    """Change a shop's name, timezone or opening hours."""
     location = get_location(code)
     initial = {"code": location.code, "name": location.name, "timezone": location.timezone}
+    initial["calendar"] = location.calendar.ref if location.calendar else ""
     form = LocationForm(request.POST or None, initial=initial, is_known=True)
     if request.method == "POST" and form.is_valid():
         update_location(
             location_id=location.pk,
             happened_at=now(),
             actor=actor_of(request),
-            name=form.cleaned_data["name"],
-            timezone=form.cleaned_data["timezone"],
+            **form.values(),
         )
         messages.success(request, _("Saved."))
         return redirect("crm:location_list")
