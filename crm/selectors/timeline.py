@@ -26,7 +26,7 @@ PAGE_SIZE = 25
 ORDERS, CONTACTS = "orders", "contacts"
 # What stands for itself is not told again by its event, whether entered or imported by the million.
 NOT_SHOWN = ("order.recorded", "interaction.recorded")
-NOT_OF_CUSTOMERS = ("product.", "location.", "custom_field.", "tag.")
+NOT_OF_CUSTOMERS = ("product.", "location.", "calendar.", "custom_field.", "tag.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,9 @@ MATRIX: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "crm:location_list": (STAFF, NO),
     "crm:location_new": (MANAGERS, MANAGERS),
     "crm:location_edit": (MANAGERS, MANAGERS),
+    "crm:calendar_list": (STAFF, NO),
+    "crm:calendar_new": (MANAGERS, MANAGERS),
+    "crm:calendar_edit": (MANAGERS, MANAGERS),
     # tasks
     "crm:task_list": (STAFF, WRITERS),
     "crm:task_new": (WRITERS, WRITERS),
@@ -297,6 +300,7 @@ ARGUMENTS = {
     "api-cancel-request": {"ref": "cancel_request"},
     "api-task": {"ref": "task"},
     "api-unknown": {"path": "=x"},
+    "crm:calendar_edit": {"ref": "calendar"},
     "crm:customer": {"ref": "customer"},
     "crm:customer_consent": {"ref": "customer"},
     "crm:customer_edit": {"ref": "customer"},

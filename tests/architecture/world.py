@@ -13,6 +13,7 @@ from accounts.models import Role
 from accounts.services import create_user
 from crm.models import Customer
 from crm.services import open_task
+from crm.services.calendars import Opening, record_calendar
 from crm.services.absences import record_absence
 from crm.services.attachments import record_attachment
 from crm.services.cancel_reasons import record_reason
@@ -60,6 +61,7 @@ class World:
     cancel_request: str
     cancel_reason: str
     task: str
+    calendar: str
     note: str
     field: str
     file: str
@@ -138,6 +140,7 @@ def make_world(customer: Customer) -> World:
         response=response.ref,
         rule=ensure_follow_up_rule(delay_days=3, **happening).key,
         task=open_task(title="Call back", due_at=NOON, customer_id=customer.pk, **happening).ref,
+        calendar=record_calendar(name="Usual", openings=[Opening(0, 540, 1080)], **happening).ref,
         note=record_note(customer_id=customer.pk, kind="need", text="A lid", **happening).ref,
         field=record_custom_field(key="size", label="Size", kind="number", **happening).key,
         file=record_attachment(
