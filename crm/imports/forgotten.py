@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from itertools import repeat
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from crm.imports.kinds import Checked
 
 Kind = ErasedIdentity.Kind
-CONTACTS = {Kind.EMAIL.value: clean_email, Kind.PHONE.value: clean_phone}
+COMPARED: dict[str, Callable[[str], str]] = {
+    Kind.EXTERNAL_ID.value: str,
+    Kind.EMAIL.value: clean_email,
+    Kind.PHONE.value: clean_phone,
+}
 
 
 def forgotten() -> Bad:
@@ -40,7 +44,7 @@ def refuse_forgotten(checked: Checked) -> None:
     if not ErasedIdentity.objects.exists():
         return
     places: dict[Identity, list[int]] = {}
-    for name, compare in ((Kind.EXTERNAL_ID.value, str), *CONTACTS.items()):
+    for name, compare in COMPARED.items():
         for place, cell in enumerate(checked.columns.get(name, ())):
             if isinstance(cell, str):
                 places.setdefault((name, compare(cell)), []).append(place)

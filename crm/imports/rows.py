@@ -159,7 +159,9 @@ class _Cells:
 
     def source(self) -> Source:
         """Return the lines as the engine reads them; they are numbered from 1."""
-        columns = {name: [line.get(name, "") for line in self.lines] for name in self.header}
+        columns: dict[str, Sequence[str]] = {
+            name: [line.get(name, "") for line in self.lines] for name in self.header
+        }
         chunk = Chunk(range(1, len(self.lines) + 1), columns)
         return Source(self.header, lambda refuse: [chunk])
 

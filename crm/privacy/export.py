@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import IO, Any
 
 from common.registry import PersonalData, personal_data
@@ -51,7 +52,7 @@ def write_export(
             name = f"files/{attachment.ref}-{UNSAFE.sub('_', attachment.name)[-120:]}"
             try:
                 with attachment.file.open("rb") as file:
-                    sums[name] = _add(archive, name, iter(lambda f=file: f.read(READ_BYTES), b""))
+                    sums[name] = _add(archive, name, iter(partial(file.read, READ_BYTES), b""))
             except FileNotFoundError:
                 continue  # its row tells that there was one
             contents.files += 1

@@ -50,7 +50,7 @@ def erase_unfinished_imports(traces: Traces) -> int:
 def erase_saved_views(traces: Traces) -> int:
     """Delete saved views that look for the person."""
     words = {quote_plus(word) for word in _long(traces.words)}
-    return _naming(SavedView, "query", words).delete()[0]
+    return int(_naming(SavedView, "query", words).delete()[0])
 
 
 def erase_sign_ins(traces: Traces) -> int:

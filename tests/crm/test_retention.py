@@ -136,7 +136,10 @@ def test_refused_cells_of_imports_are_forgotten_after_thirty_days():
         )  # fmt: skip
         ImportReject.objects.create(batch=batch, line=2, column="email", value="an@na", reason="r")
     assert forget_due(NOON) == 1
-    assert sorted(ImportReject.objects.values_list("value", "reason")) == [("", "r"), ("an@na", "r")]
+    assert sorted(ImportReject.objects.values_list("value", "reason")) == [
+        ("", "r"),
+        ("an@na", "r"),
+    ]
 
 
 def test_a_preview_counts_what_a_period_would_forget(monkeypatch):
