@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from crispy_forms.bootstrap import InlineRadios
 from crispy_forms.helper import FormHelper
 from crispy_forms.layout import Column, Layout, Row
 from django import forms
@@ -70,7 +71,7 @@ class ContactForm(forms.Form):
         self.found: list[Customer] = []  # of several the person chooses one
         self.takes_anybody = False  # the conversation says who it is
         self.helper = _helper(
-            "direction",
+            InlineRadios("direction"),
             Row(Column("channel", css_class="col-6"), Column("outcome", css_class="col-6")),
             "text",
         )
