@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.utils.functional import Promise
@@ -56,6 +57,11 @@ class Cell:
 
     column: Column
     value: Any
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known; zero is something."""
+        return self.value is None or self.value in ("", [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +126,16 @@ def shown_contact(contact: Contact, user: Any) -> Contact:
     return contact if sees_contacts(user) else contact.masked()
 
 
+def plain_number(value: Decimal) -> Decimal:
+    """Return a number without zeros behind the point."""
+    return value.quantize(Decimal(1)) if value == value.to_integral_value() else value.normalize()
+
+
 def _value(customer: Customer, key: str, beside: dict[str, dict[int, Any]]) -> Any:
     if key in FIGURES:
         return getattr(customer.figures, key)
     if key in ("contact", "tags") or key.startswith(OWN):
-        return beside.get(key, {}).get(customer.pk)
+        value = beside.get(key, {}).get(customer.pk)
+        # Somebody's shoe size is 42, not 42.00.
+        return plain_number(value) if isinstance(value, Decimal) else value
     return getattr(customer, key)

@@ -18,6 +18,7 @@ from crm.models import ConsentEvent, Customer, CustomField, Location, Tag
 from crm.selectors.customer_filters import NEWEST, SORTS, CustomerFilters, OwnFieldFilter
 
 INPUT = {"class": "form-control"}
+BOX = {"class": "form-check-input"}
 OWN = "own_"  # begins the name of a filter by a field of the business's own
 DAYS = (30, 90, 180, 365)
 SHAPE = ("sort", "columns")  # how the list looks, not who is in it
@@ -51,14 +52,14 @@ class CustomerFilterForm(FilterForm):
         label=_("Stage"),
         choices=Customer.Stage.choices,
         required=False,
-        widget=forms.CheckboxSelectMultiple,
+        widget=forms.CheckboxSelectMultiple(BOX),
     )
     shop = forms.ChoiceField(label=_("Shop"), required=False, widget=forms.Select(SELECT))
     tag = forms.TypedMultipleChoiceField(
-        label=_("Tags"), required=False, widget=forms.CheckboxSelectMultiple, coerce=int
+        label=_("Tags"), required=False, widget=forms.CheckboxSelectMultiple(BOX), coerce=int
     )
     all_tags = forms.BooleanField(
-        label=_("all of these tags"), required=False, widget=forms.CheckboxInput
+        label=_("all of these tags"), required=False, widget=forms.CheckboxInput(BOX)
     )
     consent = forms.ChoiceField(label=_("Consent"), required=False, widget=forms.Select(SELECT))
     seen = forms.ChoiceField(label=_("Last seen"), required=False, widget=forms.Select(SELECT))

@@ -43,6 +43,16 @@
     last = box;
     show();
   });
-  all?.addEventListener("change", show);
+  all?.addEventListener("change", () => {
+    if (all.checked) window.htmx.trigger(all, "count"); // how many that are
+    show();
+  });
+  // Enter means the button of one's own menu, not the first one of the bar.
+  bar.addEventListener("keydown", (event) => {
+    const menu = event.target.closest(".dropdown-menu");
+    if (event.key !== "Enter" || !menu || !event.target.matches("input, select")) return;
+    event.preventDefault();
+    menu.querySelector("[type=submit]")?.click();
+  });
   addEventListener("pageshow", show); // the browser may have kept the ticks
 })();
