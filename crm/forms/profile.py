@@ -118,6 +118,7 @@ class TagForm(forms.Form):
             {
                 "class": "form-control form-control-sm",
                 "list": "tag-names",
+                "placeholder": _("Add a tag"),
                 "autocomplete": "off",
             }
         ),

@@ -37,6 +37,8 @@ def _register_events() -> None:
     from crm.models import ContactPoint, Note
 
     def note_kind(codes: dict[str, Any]) -> str:
+        if codes.get("kind") == Note.Kind.OTHER:
+            return ""
         return str(dict(Note.Kind.choices).get(codes.get("kind", ""), ""))
 
     def contact_kind(codes: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ the same index and merges them.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from django.db.models import Model, Q, QuerySet
 from django.utils.functional import Promise
 
 from common.keyset import read_cursor, write_cursor
-from common.models import Event
+from common.models import ChangeDetail, Event
 from common.registry import EventRenderer, event_renderers
 from crm.models import Interaction, Note, Order
 
@@ -173,27 +173,27 @@ def _ids(parts: Collection[QuerySet[Any, Any]]) -> list[int]:
 
 
 def _with_texts(entries: list[TimelineEntry]) -> list[TimelineEntry]:
-    """Put the texts of notes beside their events, and of contacts beside these; one query."""
-    refs = {
-        entry.event.subject_ref
-        for entry in entries
-        if entry.event and entry.event.subject_kind == "note"
-    }
+    """Put texts beside notes and contacts, and names beside labels; at most two queries."""
+    events = [entry.event for entry in entries if entry.event]
+    refs = {event.subject_ref for event in events if event.subject_kind == "note"}
     notes = dict(Note.objects.filter(ref__in=refs).values_list("ref", "text")) if refs else {}
-    return [
-        TimelineEntry(
-            at=entry.at,
-            event=entry.event,
-            order=entry.order,
-            contact=entry.contact,
-            text=entry.contact.text
-            if entry.contact
-            else notes.get(entry.event.subject_ref, "")
-            if entry.event and entry.event.subject_kind == "note"
-            else "",
-        )
-        for entry in entries
-    ]
+    named = [event.pk for event in events if event.subject_kind == "tag"]
+    names = dict(
+        ChangeDetail.objects.filter(event_id__in=named).values_list("event_id", "content__name")
+        if named
+        else ()
+    )
+
+    def text_of(entry: TimelineEntry) -> str:
+        if entry.contact:
+            return entry.contact.text
+        if entry.event is None:
+            return ""
+        if entry.event.subject_kind == "tag":
+            return names.get(entry.event.pk, "")
+        return notes.get(entry.event.subject_ref, "")
+
+    return [replace(entry, text=text_of(entry)) for entry in entries]
 
 
 def _before(field: str, rank: int, after: list[Any] | None) -> Q:

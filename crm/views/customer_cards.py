@@ -18,7 +18,7 @@ from common.time import now
 from common.undo import offer_undo
 from crm.forms.profile import ContactForm, FileForm, TagForm
 from crm.forms.refusals import show_refusal
-from crm.models import Customer
+from crm.models import Customer, CustomField
 from crm.roles import READERS, WRITERS, may_write, reads_texts
 from crm.selectors.contacts import contact_rows
 from crm.selectors.custom_fields import custom_values_of
@@ -39,8 +39,12 @@ def customer_details(request: HttpRequest, ref: str) -> HttpResponse:
     customer = get_person(ref)
     records = records_of(customer.pk)
     context = _context(request, customer) | _tags(request, records)
-    context["custom_values"] = custom_values_of(records)
-    if reads_texts(request.user):
+    context["custom_values"] = [
+        own
+        for own in custom_values_of(records)
+        if context["reads_texts"] or own.field.kind != CustomField.Kind.TEXT
+    ]
+    if context["reads_texts"]:
         context |= {"files": files_of(records), "file_form": FileForm()}
     template = "parts/customer_details.html" if is_fragment(request) else "customer_details.html"
     return render(request, f"crm/{template}", context)

@@ -12,6 +12,7 @@ from django.views.decorators.vary import vary_on_headers
 from accounts.permissions import roles_required
 from common.registry import customer_panels
 from common.time import now
+from crm.forms.profile import ContactForm
 from crm.models import ConsentEvent, Customer, Note
 from crm.roles import READERS, may_write, reads_texts, sees_contacts
 from crm.selectors import consents_of
@@ -70,6 +71,7 @@ def summary_of(request: HttpRequest, customer: Customer) -> dict[str, Any]:
         "customer": customer,
         "records": len(records),
         "contacts": contact_rows(records, is_masked=not sees_contacts(request.user)),
+        "contact_form": ContactForm(),
         "consents": _consents(customer),
         "figures": figures,
         "rhythm": rhythm,
