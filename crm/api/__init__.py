@@ -21,6 +21,15 @@ from crm.api.orders import OrderDetail, OrderList
 from crm.api.privacy import CustomerConsents
 from crm.api.rates import RateList
 from crm.api.refunds import RefundDetail, RefundList
+from crm.api.standards import (
+    RunCompletion,
+    RunDetail,
+    RunGivingUp,
+    RunList,
+    RunStepView,
+    StandardDetail,
+    StandardList,
+)
 from crm.api.tasks import TaskDetail, TaskList
 
 api_urls = [
@@ -68,4 +77,23 @@ api_urls = [
     path("events/", EventList.as_view(), name="api-events"),
     path("tasks/", TaskList.as_view(), name="api-tasks"),
     path("tasks/<slug:ref>/", TaskDetail.as_view(), name="api-task"),
+    path("standards/", StandardList.as_view(), name="api-standards"),
+    path("standards/runs/", RunList.as_view(), name="api-standard-runs"),
+    path("standards/runs/<slug:ref>/", RunDetail.as_view(), name="api-standard-run"),
+    path(
+        "standards/runs/<slug:ref>/steps/<int:position>/",
+        RunStepView.as_view(),
+        name="api-standard-run-step",
+    ),
+    path(
+        "standards/runs/<slug:ref>/complete/",
+        RunCompletion.as_view(),
+        name="api-standard-run-complete",
+    ),
+    path(
+        "standards/runs/<slug:ref>/give-up/",
+        RunGivingUp.as_view(),
+        name="api-standard-run-give-up",
+    ),
+    path("standards/<slug:ref>/", StandardDetail.as_view(), name="api-standard"),
 ]

@@ -9,7 +9,7 @@ a reason stands, are left out of it. Times are medians of real (not business) ti
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,9 +17,8 @@ from typing import Any
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
-from crm.models import Location, PlaybookVersion, Run, Step, StepResult
+from crm.models import Location, Run, Step, StepResult
 from crm.standards.offsets import duration_text
-from crm.standards.wording import text_for_reader
 
 Key = Hashable
 
@@ -80,7 +79,7 @@ def scorecard(
     playbook_id: int | None = None,
     location_id: int | None = None,
 ) -> Scorecard:
-    """Return the scorecard of runs started in ``[since, until)``; nine queries.
+    """Return the scorecard of runs started in ``[since, until)``; six queries.
 
     playbook_id, location_id: only of this standard, only in this shop.
     """
@@ -110,22 +109,23 @@ def scorecard(
         for tally in (total, standards[playbook], locations[location]):
             tally.add(skipped=row["skipped"])
 
-    completed = runs.filter(state=Run.State.COMPLETED)
-    done = results.filter(state=StepResult.State.DONE)
-    for tallies, medians in (
-        (standards, _medians(completed, "version__playbook_id")),
-        (locations, _medians(completed, "location_id")),
-        (steps, _medians(done, "step_id")),
-        (five_ps, _medians(done, "step__five_p")),
+    of_runs = _medians(
+        runs.filter(state=Run.State.COMPLETED), ("version__playbook_id", "location_id")
+    )
+    of_steps = _medians(results.filter(state=StepResult.State.DONE), ("step_id", "step__five_p"))
+    for tallies, medians in zip(
+        (standards, locations, steps, five_ps), (*of_runs[1:], *of_steps[1:]), strict=True
     ):
         for key, seconds in medians.items():
             tallies[key].seconds = seconds
-    total.seconds = _medians(completed, None).get(None)
+    total.seconds = of_runs[0].get(None)
+    known = list(Step.objects.filter(pk__in=list(steps)).select_related("version"))
+    newest = sorted((step.version for step in known), key=lambda one: one.number)
     return Scorecard(
         total=total,
-        standards=_named(standards, _playbook_names(standards)),
+        standards=_named(standards, {one.playbook_id: one.name for one in newest}),
         locations=_named(locations, dict(Location.objects.values_list("pk", "name"))),
-        steps=_named_steps(steps),
+        steps=_named_steps(steps, known),
         five_ps=_named(five_ps, {key: str(label) for key, label in Step.FiveP.choices}),
     )
 
@@ -174,30 +174,30 @@ def _step_counts(
     )
 
 
-def _medians(rows: QuerySet[Any], key: str | None) -> dict[Any, int]:
-    """Key → median of ``seconds``, cut to whole seconds; one query, whatever the number of rows."""
-    group = {"partition_by": [F(key)]} if key else {}
-    middle = (
-        rows.filter(seconds__isnull=False)
-        .annotate(
-            place=Window(RowNumber(), order_by=[F("seconds").asc(), F("pk").asc()], **group),
-            size=Window(Count("pk"), **group),
+def _medians(rows: QuerySet[Any], keys: Sequence[str]) -> list[dict[Any, int]]:
+    """Medians of ``seconds`` over all rows (under None), then per value of each of ``keys``.
+
+    Cut to whole seconds; one query that returns the middle rows only, however many there are.
+    """
+    rows, wanted = rows.filter(seconds__isnull=False), Q()
+    for number, key in enumerate((None, *keys)):
+        group = {"partition_by": [F(key)]} if key else {}
+        place, size = f"place{number}", f"size{number}"
+        rows = rows.annotate(
+            **{
+                place: Window(RowNumber(), order_by=[F("seconds").asc(), F("pk").asc()], **group),
+                size: Window(Count("pk"), **group),
+            }
         )
-        .filter(place__gte=(F("size") + 1) / 2, place__lte=(F("size") + 2) / 2)
-    )
-    found: dict[Any, list[int]] = defaultdict(list)
-    names = [key, "seconds"] if key else ["seconds"]
-    for values in middle.values_list(*names):
-        found[values[0] if key else None].append(values[-1])
-    return {name: sum(values) // len(values) for name, values in found.items()}
-
-
-def _playbook_names(playbook_ids: Iterable[Any]) -> dict[Any, str]:
-    newest = PlaybookVersion.objects.filter(playbook_id__in=list(playbook_ids)).order_by("number")
-    return {
-        playbook_id: text_for_reader(names)
-        for playbook_id, names in newest.values_list("playbook_id", "names")
-    }
+        wanted |= Q(**{f"{place}__gte": (F(size) + 1) / 2, f"{place}__lte": (F(size) + 2) / 2})
+    found: list[dict[Any, list[int]]] = [defaultdict(list) for _key in (None, *keys)]
+    names = [f"{what}{number}" for number in range(len(found)) for what in ("place", "size")]
+    for row in rows.filter(wanted).values("seconds", *keys, *names):
+        for number, values in enumerate(found):
+            place, size = row[f"place{number}"], row[f"size{number}"]
+            if (size + 1) // 2 <= place <= (size + 2) // 2:
+                values[row[keys[number - 1]] if number else None].append(row["seconds"])
+    return [{key: sum(middle) // len(middle) for key, middle in one.items()} for one in found]
 
 
 def _named(tallies: dict[Key, Tally], names: dict[Any, str]) -> list[Tally]:
@@ -207,9 +207,8 @@ def _named(tallies: dict[Key, Tally], names: dict[Any, str]) -> list[Tally]:
     return sorted(tallies.values(), key=lambda one: (-one.started, one.label.casefold()))
 
 
-def _named_steps(tallies: dict[Key, Tally]) -> list[Tally]:
-    """Rows by standard, version and place."""
-    steps = Step.objects.filter(pk__in=list(tallies)).select_related("version")
+def _named_steps(tallies: dict[Key, Tally], steps: Iterable[Step]) -> list[Tally]:
+    """Rows by standard, newest version first, and place."""
     ordered = sorted(
         steps,
         key=lambda one: (one.version.name.casefold(), -one.version.number, one.position),

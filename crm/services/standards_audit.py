@@ -60,7 +60,7 @@ def export_audit(
     """
     runs = _runs(since, until)
     versions = versions_in_force(since, until)
-    names = names_of_actors(_actors(runs, versions))
+    names = names_of_actors(_actors(runs, versions) | {actor})
     sums: dict[str, str] = {}
     counts: dict[str, int] = {}
     target = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - the caller closes it

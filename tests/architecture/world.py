@@ -13,9 +13,9 @@ from accounts.models import Role
 from accounts.services import create_user
 from crm.models import Customer
 from crm.services import open_task
-from crm.services.calendars import Opening, record_calendar
 from crm.services.absences import record_absence
 from crm.services.attachments import record_attachment
+from crm.services.calendars import Opening, record_calendar
 from crm.services.cancel_reasons import record_reason
 from crm.services.cancel_requests import open_cancel_request
 from crm.services.custom_fields import record_custom_field
@@ -23,6 +23,7 @@ from crm.services.interactions import NewContact, record_interaction
 from crm.services.merges import merge_customers
 from crm.services.notes import record_note
 from crm.services.offers import record_offer
+from crm.services.playbooks import open_draft
 from crm.services.refunds import record_refund
 from crm.services.saved_replies import save_reply
 from feedback.services import (
@@ -38,6 +39,7 @@ from mailing.services import ensure_template, queue_message
 from mailing.services.suppressions import unsubscribe_token
 from outreach.services import ensure_follow_up_rule
 from tests.cast import ACTOR, NOON, make_customer, make_location, make_order, make_product
+from tests.crm.standards import make_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class World:
     contact_file: str
     absence: str
     reply: str
+    standard: str
+    run: str
 
 
 def make_world(customer: Customer) -> World:
@@ -120,6 +124,9 @@ def make_world(customer: Customer) -> World:
         customer_id=customer.pk, reason_id=reason.pk, requested_at=NOON, **happening
     )
     offer = record_offer(customer_id=customer.pk, text="A month free", made_at=NOON, **happening)
+    run = make_run(customer_id=customer.pk)
+    standard = run.version.playbook
+    open_draft(playbook_id=standard.pk, **happening)
     return World(
         customer=customer.ref,
         twin=make_customer(name=customer.name, email="").ref,
@@ -153,4 +160,6 @@ def make_world(customer: Customer) -> World:
         ).ref,
         absence=absence.ref,
         reply=save_reply(name="Hours", text="Hello {name}", language="", **happening).ref,
+        standard=standard.ref,
+        run=run.ref,
     )
