@@ -103,4 +103,5 @@ class CostList(IdempotentMixin, ListAPIView[Cost]):
         fields = checked(CostInput(data=request.data))
         fields["location_id"] = location_id_of(fields.pop("location", None))
         row = record_cost(happened_at=now(), actor=actor_of(request), **fields)
+        row.refresh_from_db()
         return Response(CostOutput(row).data, status=status.HTTP_201_CREATED)
