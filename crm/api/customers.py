@@ -278,7 +278,8 @@ class CustomerList(IdempotentMixin, ListAPIView[Customer]):
             **fields,
         )
         return Response(
-            _told(customer, request) | {"possible_duplicates": AlikeOutput(alike, many=True).data},
+            _told(customer, request)
+            | {"possible_duplicates": [dict(AlikeOutput(one).data) for one in alike]},
             status=status.HTTP_201_CREATED,
             headers={"Location": reverse("api-customer", args=[customer.ref])},
         )

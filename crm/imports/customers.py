@@ -38,7 +38,7 @@ class Customers(Kind):
     name = "customers"
     key = "external_id"
     derived: ClassVar = {"location_id": "location"}
-    stored = (*PLAIN, "email", "phone", "tags", "marketing_consent")
+    stored: tuple[str, ...] = (*PLAIN, "email", "phone", "tags", "marketing_consent")
 
     def list_columns(self, mapping: Mapping) -> list[Column]:
         """Columns of a file of customers, the business's own fields among them."""

@@ -12,11 +12,8 @@ Rows = list[dict[str, Any]]
 
 def export_notes(customer_ids: list[int]) -> Rows:
     """What was noted, archived notes included."""
-    return list(
-        Note.objects.filter(customer_id__in=customer_ids)
-        .order_by("occurred_at", "pk")
-        .values("kind", "text", "occurred_at", "archived_at")
-    )
+    notes = Note.objects.filter(customer_id__in=customer_ids).order_by("occurred_at", "pk")
+    return [dict(row) for row in notes.values("kind", "text", "occurred_at", "archived_at")]
 
 
 def erase_notes(customer_ids: list[int]) -> int:

@@ -162,7 +162,8 @@ def _latest(source: _Source, customer_ids: Sequence[int], where: Q, size: int) -
 
 def _ids(parts: Collection[QuerySet[Any, Any]]) -> list[int]:
     """Return the ids that limited queries find; one query (Django can't unite these on SQLite)."""
-    statements, parameters = [], []
+    statements: list[str] = []
+    parameters: list[Any] = []
     for part in parts:
         statement, given = part.query.sql_with_params()
         statements.append(f"SELECT * FROM ({statement}) AS part")  # noqa: S608 - Django's own SQL
@@ -178,7 +179,7 @@ def _with_texts(entries: list[TimelineEntry]) -> list[TimelineEntry]:
     refs = {event.subject_ref for event in events if event.subject_kind == "note"}
     notes = dict(Note.objects.filter(ref__in=refs).values_list("ref", "text")) if refs else {}
     named = [event.pk for event in events if event.subject_kind == "tag"]
-    names = dict(
+    names: dict[int, str] = dict(
         ChangeDetail.objects.filter(event_id__in=named).values_list("event_id", "content__name")
         if named
         else ()

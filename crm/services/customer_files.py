@@ -15,7 +15,7 @@ from crm.services.files import discard_files
 def remove_customer_file(*, attachment_id: int, happened_at: datetime, actor: str) -> None:
     """Remove a file for good; that there was one stays in the event log."""
     attachment = Attachment.objects.select_for_update().get(pk=attachment_id)
-    discard_files([attachment.file.name])
+    discard_files([attachment.file.name or ""])
     record_event(
         kind="attachment.removed",
         subject_kind="attachment",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -96,7 +98,7 @@ def custom_field_edit(request: HttpRequest, key: str) -> HttpResponse:
 def custom_field_archive(request: HttpRequest, key: str) -> HttpResponse:
     """Put a field away, or bring it back; its values are kept."""
     field = get_custom_field(key)
-    doing = {"field_id": field.pk, "happened_at": now(), "actor": actor_of(request)}
+    doing: dict[str, Any] = {"field_id": field.pk, "happened_at": now(), "actor": actor_of(request)}
     if request.POST.get("restore"):
         restore_custom_field(**doing)
         messages.success(request, _("The field is back, with its values."))
