@@ -40,7 +40,7 @@ TABS = [
     ("mine", gettext_lazy("Mine")),
     ("unassigned", gettext_lazy("Nobody's")),
     ("team", gettext_lazy("My shops")),
-    ("snoozed", gettext_lazy("Put off")),
+    ("snoozed", gettext_lazy("Snoozed")),
     ("all", gettext_lazy("All open")),
 ]
 MOST_AT_ONCE = 100
