@@ -3,6 +3,7 @@
 from django.urls import path
 
 from crm.api.bulk import CustomerBulk, LocationBulk, OrderBulk, ProductBulk
+from crm.api.bulk_each import InteractionBulk, RefundBulk, TaskBulk
 from crm.api.cancel_requests import CancelRequestDetail, CancelRequestList
 from crm.api.catalogue import LocationDetail, LocationList, ProductDetail, ProductList
 from crm.api.costs import CostList
@@ -60,6 +61,7 @@ api_urls = [
     path("locations/bulk/", LocationBulk.as_view(), name="api-locations-bulk"),
     path("locations/<path:code>/", LocationDetail.as_view(), name="api-location"),
     path("refunds/", RefundList.as_view(), name="api-refunds"),
+    path("refunds/bulk/", RefundBulk.as_view(), name="api-refunds-bulk"),
     path("refunds/<slug:ref>/", RefundDetail.as_view(), name="api-refund"),
     path("rates/", RateList.as_view(), name="api-rates"),
     path("costs/", CostList.as_view(), name="api-costs"),
@@ -68,6 +70,7 @@ api_urls = [
     path("cancel-requests/", CancelRequestList.as_view(), name="api-cancel-requests"),
     path("cancel-requests/<slug:ref>/", CancelRequestDetail.as_view(), name="api-cancel-request"),
     path("interactions/", InteractionList.as_view(), name="api-interactions"),
+    path("interactions/bulk/", InteractionBulk.as_view(), name="api-interactions-bulk"),
     path("interactions/<slug:ref>/", InteractionDetail.as_view(), name="api-interaction"),
     path(
         "interactions/<slug:ref>/attachments/",
@@ -76,6 +79,7 @@ api_urls = [
     ),
     path("events/", EventList.as_view(), name="api-events"),
     path("tasks/", TaskList.as_view(), name="api-tasks"),
+    path("tasks/bulk/", TaskBulk.as_view(), name="api-tasks-bulk"),
     path("tasks/<slug:ref>/", TaskDetail.as_view(), name="api-task"),
     path("standards/", StandardList.as_view(), name="api-standards"),
     path("standards/runs/", RunList.as_view(), name="api-standard-runs"),

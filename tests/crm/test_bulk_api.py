@@ -8,8 +8,17 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from common.models import Event
-from crm.models import Customer, ImportBatch, Order, OrderLine, Product
-from tests.cast import make_customer, make_product
+from crm.models import (
+    Customer,
+    ImportBatch,
+    Interaction,
+    Order,
+    OrderLine,
+    Product,
+    Refund,
+    Task,
+)
+from tests.cast import NOON, make_customer, make_order, make_product
 
 pytestmark = pytest.mark.django_db
 
@@ -165,3 +174,47 @@ def test_a_thousand_customers_cost_as_many_queries_as_a_hundred_and_under_two_se
     assert took < 2
     # Portions: a customer is about ten rows of a table, and a transaction a few thousand.
     assert queries[1] - queries[0] <= 25
+
+
+def test_refunds_come_and_are_corrected_and_never_exceed_the_order(api_client):
+    client = api_client("staff")
+    make_order(external_id="O-1", amount=100, ordered_at=NOON)
+    rows = [
+        {"external_id": "R-1", "order": "O-1", "amount": 60, "refunded_at": "2026-03-03"},
+        {"external_id": "R-2", "order": "O-1", "amount": 60},
+        {"external_id": "R-3", "order": "nothing", "amount": 1},
+    ]
+    answer = sent(client, "refunds", rows)
+    assert outcomes(answer) == ["created", "rejected", "rejected"]
+    assert all(row["errors"] for row in answer.json()["rows"][1:])
+    again = sent(client, "refunds", [rows[0], rows[0] | {"amount": 40}])
+    assert outcomes(again) == ["unchanged", "updated"]
+    amounts = Refund.objects.order_by("id").values_list("external_id", "amount")
+    assert list(amounts) == [("R-1", Decimal(60)), ("R-1", Decimal(40))]
+
+
+def test_contacts_come_once_by_source_and_id(api_client):
+    client = api_client("staff")
+    make_customer(external_id="C-1")
+    row = {
+        "source": "chat", "external_id": "m-1", "channel": "chat", "customer": "C-1",
+        "text": "Hello", "occurred_at": "2026-03-02T12:00:00Z",
+    }  # fmt: skip
+    answer = sent(client, "interactions", [row, row, row | {"external_id": "m-2", "channel": "x"}])
+    assert outcomes(answer) == ["created", "unchanged", "rejected"]
+    assert list(answer.json()["rows"][2]["errors"]) == ["channel"]
+    assert Interaction.objects.get().text == "Hello"
+
+
+def test_tasks_come_new_or_change_by_their_ref(api_client):
+    client = api_client("staff")
+    row = {"title": "Call", "due_at": "2030-03-02T12:00:00Z"}
+    answer = sent(client, "tasks", [row, {"title": "No time"}, 7])
+    assert outcomes(answer) == ["created", "rejected", "rejected"]
+    task = Task.objects.get()
+    assert answer.json()["rows"][0]["ref"] == task.ref
+    changes = [{"ref": task.ref, "title": "Call"}, {"ref": task.ref, "title": "Write"}]
+    assert outcomes(sent(client, "tasks", changes)) == ["unchanged", "updated"]
+    assert outcomes(sent(client, "tasks", [{"ref": "strange", "title": "x"}])) == ["rejected"]
+    task.refresh_from_db()
+    assert task.title == "Write"

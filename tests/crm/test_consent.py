@@ -2,14 +2,16 @@
 
 import hashlib
 import json
+from datetime import timedelta
 
 import pytest
 
 from common.models import Event
 from crm.consent_texts import CHANNEL_WORDS, CURRENT, WORDINGS, ConsentChannel, wording
 from crm.models import ConsentEvent
-from crm.selectors import has_consent
+from crm.selectors import consent_in_force, consents_of, has_consent
 from crm.services import record_consent
+from crm.services.merges import merge_customers
 from mailing.gate import can_send
 from mailing.services import ensure_template, queue_message
 from tests.cast import ACTOR, NOON, make_customer
@@ -51,6 +53,20 @@ def test_an_email_needs_consent_for_email(clock):
     assert can_send(message, clock()).reason == "no_consent"
     agreed(customer, channel="email")
     assert can_send(message, clock()).is_yes
+
+
+def test_the_latest_word_of_a_merged_person_counts_for_all_records():
+    person, record = make_customer(), make_customer()
+    agreed(person)
+    agreed(record, is_granted=False, happened_at=NOON + timedelta(minutes=1))
+    assert has_consent(person.pk, "marketing")
+    merge_customers(
+        person_id=person.pk, record_id=record.pk, source="staff", happened_at=NOON, actor=ACTOR
+    )
+    assert consent_in_force([person.pk, record.pk], "marketing") == set()
+    assert not consents_of(person.pk)["marketing"].is_granted
+    agreed(person, happened_at=NOON + timedelta(minutes=2))
+    assert consent_in_force([person.pk, record.pk], "marketing") == {person.pk, record.pk}
 
 
 @pytest.mark.parametrize(
