@@ -44,7 +44,7 @@ class RowOutput(serializers.Serializer[RowResult]):
     row = serializers.IntegerField()
     key = serializers.CharField()
     ref = serializers.CharField(allow_null=True)
-    outcome = serializers.ChoiceField(["created", "updated", "unchanged", "rejected"])
+    outcome = serializers.CharField(help_text="created, updated, unchanged or rejected")
     errors = serializers.DictField(  # type: ignore[assignment]
         child=serializers.ListField(child=serializers.CharField())
     )

@@ -66,7 +66,7 @@ def erase_sign_ins(traces: Traces) -> int:
         is_theirs = held.get("_auth_user_id") in users
         if is_theirs or (emails and _names_any(json.dumps(held, default=str), emails)):
             keys.append(session.pk)
-    return count + Session.objects.filter(pk__in=keys).delete()[0]
+    return int(count + Session.objects.filter(pk__in=keys).delete()[0])
 
 
 def erase_cached(traces: Traces) -> int:
