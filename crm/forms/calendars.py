@@ -16,7 +16,7 @@ from common.forms import LineField
 from common.validators import parse_timezone
 from crm.clocks import MINUTES_A_DAY, Shift
 from crm.forms.fields import DateField
-from crm.models import BusinessCalendar
+from crm.models import BusinessCalendar, Holiday
 from crm.selectors.calendars import WeekLine, week_lines
 from crm.services.calendars import MOST_HOLIDAYS, DayOff, Opening
 
@@ -56,6 +56,13 @@ def line_label(line: WeekLine) -> str:
     """Return ``Mon–Fri 09:00–18:00``."""
     opens, closes = time_of(line.opens), time_of(line.closes)
     return f"{days_label(line.weekdays)} {opens:%H:%M}–{closes:%H:%M}"
+
+
+def holiday_label(day: Holiday) -> str:
+    """Return ``Christmas Eve 09:00–12:00``, or the name alone where it is closed."""
+    if day.opens is None or day.closes is None:
+        return day.name
+    return f"{day.name} {time_of(day.opens):%H:%M}–{time_of(day.closes):%H:%M}".strip()
 
 
 class CalendarForm(forms.Form):

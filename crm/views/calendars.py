@@ -19,6 +19,7 @@ from crm.forms.calendars import (
     CalendarForm,
     HolidayFormSet,
     ShiftFormSet,
+    holiday_label,
     holiday_rows,
     line_label,
     shift_rows,
@@ -50,9 +51,9 @@ def calendar_list(request: HttpRequest) -> HttpResponse:
         {
             "calendar": calendar,
             "lines": [line_label(line) for line in week_lines(calendar)],
-            "holidays": [day for day in calendar.holidays.all() if day.date >= today][
-                :SHOWN_HOLIDAYS
-            ],
+            "holidays": [
+                (day, holiday_label(day)) for day in calendar.holidays.all() if day.date >= today
+            ][:SHOWN_HOLIDAYS],
             "opens_at": next_opening(hours[calendar.pk], moment),
         }
         for calendar in calendars

@@ -31,6 +31,7 @@ from crm.forms.tasks import (
 )
 from crm.models import Task
 from crm.roles import READERS, WRITERS, may_write, reads_texts
+from crm.selectors.search import find_customers
 from crm.selectors.tasks import (
     Scope,
     get_task,
@@ -149,7 +150,12 @@ def task_new(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, _("The task is set."))
             return redirect(_next(request) or f"/tasks/{task.ref}/")
-    context = {"form": form, "next": _next(request)}
+    asked_for = find_customers(request.GET.get("customer", ""))
+    context = {
+        "form": form,
+        "next": _next(request),
+        "customer": asked_for[0] if len(asked_for) == 1 else None,
+    }
     return render(request, "crm/task_form.html", context, status=422 if form.is_bound else 200)
 
 
@@ -192,7 +198,7 @@ def task_edit(request: HttpRequest, ref: str) -> HttpResponse:
         else:
             messages.success(request, _("Saved."))
             return redirect("crm:task", ref=ref)
-    context = {"form": form, "task": task}
+    context = {"form": form, "task": task, "customer": task.customer}
     return render(request, "crm/task_form.html", context, status=422 if form.is_bound else 200)
 
 

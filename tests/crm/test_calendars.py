@@ -201,7 +201,7 @@ def test_a_week_with_several_shifts_a_night_and_holidays_is_entered_on_one_page(
         ((6,), 0, 1440),
     }
     page = assert_query_budget(client, "/locations/calendars/").text
-    for text in ("Mon–Fri 09:00–18:00", "Sat 10:00–14:00", "Fri 22:00–06:00", "Christmas"):
+    for text in ("Mon–Fri 09:00–18:00", "Sat 10:00–14:00", "Fri 22:00–06:00", "Eve 09:00–12:00"):
         assert text in page
 
     # Opened again it says the same, and saving that changes nothing.
