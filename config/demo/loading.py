@@ -21,6 +21,7 @@ from config.demo.contacts import record_contacts
 from config.demo.dataset import Dataset, DemoPlan
 from config.demo.opinions import record_opinions
 from config.demo.service import record_service
+from config.demo.standards import record_standards
 from crm.imports.batches import ImportPlan
 from crm.imports.engine import import_source
 from crm.imports.sources import Source
@@ -161,6 +162,8 @@ def _bring_to_life(plan: DemoPlan, now: datetime, tell: Tell) -> dict[str, Any]:
     talks = record_contacts(seed=plan.seed, now=now)
     tell("Adding simulated refunds, costs, offers and requests to leave.")
     service = record_service(seed=plan.seed, now=now)
+    tell("Following the service standards.")
+    standards = record_standards(seed=plan.seed, now=now)
     delay = timedelta(days=FOLLOW_UP_DAYS)
     last_order = Order.objects.aggregate(last=Max("ordered_at"))["last"]
     ensure_follow_up_rule(
@@ -171,7 +174,13 @@ def _bring_to_life(plan: DemoPlan, now: datetime, tell: Tell) -> dict[str, Any]:
         keeps_quiet_hours=False,  # a demo's emails are due now, whatever the hour and the year
         late_days=max(LATE_DAYS, (now - last_order).days + LATE_DAYS),
     )
-    return {"complaints": complaints, "answers": answers, "talks": talks, **service}
+    return {
+        "complaints": complaints,
+        "answers": answers,
+        "talks": talks,
+        "standards": standards,
+        **service,
+    }
 
 
 def _totals() -> dict[str, Any]:

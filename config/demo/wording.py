@@ -68,3 +68,42 @@ COMPLAINTS: tuple[tuple[str, dict[str, str]], ...] = (
         },
     ),
 )
+
+# What colleagues write while they follow a standard.
+IN_STANDARDS: dict[str, dict[str, str]] = {
+    "contact": {
+        "en": "Called, had two minutes, all is well.",
+        "ru": "Позвонили, поговорили две минуты, всё хорошо.",
+        "zh-hans": "已打电话，简短沟通，一切顺利。",
+    },
+    "note": {
+        "en": "Buys for a family of four, quality before price.",
+        "ru": "Покупает на семью из четырёх человек, качество важнее цены.",
+        "zh-hans": "为四口之家采购，看重质量胜过价格。",
+    },
+    "task": {
+        "en": "Call and ask whether it is better now",
+        "ru": "Позвонить и спросить, стало ли лучше",
+        "zh-hans": "回访，询问情况是否改善",
+    },
+    "offer": {
+        "en": "A smaller package at the same price per piece",
+        "ru": "Меньшая упаковка по той же цене за штуку",
+        "zh-hans": "单价不变的小包装",
+    },
+    "written": {
+        "en": "Agreed on the phone; the colleague at the counter knows.",
+        "ru": "Договорились по телефону, коллега в магазине в курсе.",
+        "zh-hans": "已电话确认，店内同事知悉。",
+    },
+    "skipped": {
+        "en": "Nothing fits at present.",
+        "ru": "Сейчас ничего не подходит.",
+        "zh-hans": "目前没有合适的。",
+    },
+    "given_up": {
+        "en": "Started twice for the same person.",
+        "ru": "Начато дважды для одного и того же человека.",
+        "zh-hans": "同一客户重复启动。",
+    },
+}
