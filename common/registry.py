@@ -13,13 +13,17 @@ from django.utils.functional import Promise
 
 @dataclass(frozen=True, slots=True)
 class MenuEntry:
-    """An entry of the main menu. roles: who sees it. icon: name of a file in static/icons."""
+    """An entry of the main menu. roles: who sees it. icon: name of a file in static/icons.
+
+    beside: names of pages that stand beside its own and are reached from there.
+    """
 
     label: str | Promise
     url_name: str
     icon: str
     roles: frozenset[str]
     order: int
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

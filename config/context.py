@@ -58,12 +58,16 @@ def _menu(role: str, path: str) -> list[dict[str, Any]]:
                 "url": url,
                 "icon": entry.icon,
                 "key": page_keys.get(entry.url_name, ""),
+                "beside": [reverse(name) for name in entry.beside],
                 "is_current": False,
             }
         )
     fitting = [
-        e for e in entries if path == e["url"] or (e["url"] != "/" and path.startswith(e["url"]))
+        (len(url), entry)
+        for entry in entries
+        for url in (entry["url"], *entry["beside"])
+        if path == url or (url != "/" and path.startswith(url))
     ]
     if fitting:
-        max(fitting, key=lambda entry: len(entry["url"]))["is_current"] = True
+        max(fitting, key=lambda pair: pair[0])[1]["is_current"] = True
     return entries

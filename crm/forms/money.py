@@ -51,7 +51,7 @@ class RefundForm(forms.Form):
             ("amount", _("An amount")),
         ],
         initial="rest",
-        widget=forms.RadioSelect,
+        widget=forms.RadioSelect({"class": "form-check-input"}),
     )
     amount = DecimalField(label=_("Amount"), required=False, **MONEY)
     refunded_at = InstantField(label=_("When"))

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from accounts.permissions import WRITERS
 from common import registry
 from common.display import format_money
 from common.undo import register_undo
@@ -18,6 +19,11 @@ def register() -> None:
     from crm.services.orders import cancel_order
 
     register_undo("order.cancelled", cancel_order)
+    registry.quick_actions.append(
+        registry.QuickAction(
+            _("Quick sale"), "crm:quick_sale", "cash-register", frozenset(WRITERS), 35
+        )
+    )
     event = registry.register_event
     event("refund.recorded", _("Money given back"), "receipt-refund", _money)
     event("refund.corrected", _("Refund corrected"), "receipt-refund", _money)

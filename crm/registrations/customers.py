@@ -22,7 +22,14 @@ def register() -> None:
     registry.menu_entries += [
         registry.MenuEntry(_("Home"), "home", "home", everyone, 0),
         registry.MenuEntry(_("Customers"), "crm:customer_list", "users", everyone, 10),
-        registry.MenuEntry(_("Purchases"), "crm:order_list", "shopping-cart", everyone, 11),
+        registry.MenuEntry(
+            _("Purchases"),
+            "crm:order_list",
+            "shopping-cart",
+            everyone,
+            11,
+            beside=("crm:refund_list", "crm:cost_list", "crm:rate_list"),
+        ),
         registry.MenuEntry(_("Products"), "crm:product_list", "package", everyone, 80),
         registry.MenuEntry(_("Shops"), "crm:location_list", "building-store", everyone, 81),
     ]

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import STAFF_ROLES
+from accounts.permissions import WRITERS
 from common import registry
 from common.display import format_money
 from common.undo import register_undo
@@ -22,7 +23,21 @@ def register() -> None:
     everyone = frozenset(STAFF_ROLES)
     registry.menu_entries.append(
         registry.MenuEntry(
-            _("Wants to leave"), "crm:cancel_request_list", "door-exit", everyone, 30
+            _("Wants to leave"),
+            "crm:cancel_request_list",
+            "door-exit",
+            everyone,
+            30,
+            beside=("crm:offer_list",),
+        )
+    )
+    registry.quick_actions.append(
+        registry.QuickAction(
+            _("A customer wants to leave"),
+            "crm:cancel_request_new",
+            "door-exit",
+            frozenset(WRITERS),
+            50,
         )
     )
     registry.customer_tabs.append(
