@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
@@ -177,6 +177,7 @@ def test_no_promise_of_no_time() -> None:
 class Orders(TestCase):
     """Contacts that become known in any order leave the same conversation."""
 
+    @settings(deadline=None, max_examples=40)
     @given(
         st.lists(
             st.sampled_from(["question", "thanks", "answer", "attempt", "voicemail", "note"]),
@@ -192,6 +193,7 @@ class Orders(TestCase):
         shuffled = random.sample(contacts, len(contacts))
         assert _settled(contacts) == _settled(shuffled) == _expected(contacts)
 
+    @settings(deadline=None, max_examples=25)
     @given(st.lists(st.integers(0, 6), min_size=7, max_size=7), st.integers(0, 6))
     def test_a_mended_time_settles_as_if_it_had_always_been_so(
         self, minutes: list[int], which: int
