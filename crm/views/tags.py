@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from accounts.permissions import MANAGERS, roles_required
-from common.errors import DomainError, NotFound
+from common.errors import DomainError
 from common.requests import actor_of
 from common.time import now
 from crm.forms.profile import TagMergeForm, TagNameForm
@@ -29,6 +29,9 @@ def tag_list(request: HttpRequest) -> HttpResponse:
     refused: dict[str, Any] = {}
     if request.method == "POST":
         tag = _named(request.POST.get("tag", ""))
+        if tag is None:
+            messages.error(request, _("Nothing was changed: this tag is gone."))
+            return redirect("crm:tag_list")
         form, action = _form(request)
         doing: dict[str, Any] = {
             "tag_id": tag.pk,
@@ -62,12 +65,6 @@ def _form(request: HttpRequest) -> tuple[Any, str]:
     return TagNameForm(request.POST), action
 
 
-def _named(number: str) -> Tag:
-    tag = (
-        Tag.objects.filter(pk=int(number)).first()
-        if number.isascii() and number.isdigit()
-        else None
-    )
-    if tag is None:
-        raise NotFound
-    return tag
+def _named(number: str) -> Tag | None:
+    is_number = number.isascii() and number.isdigit() and len(number) < 19
+    return Tag.objects.filter(pk=int(number)).first() if is_number else None
