@@ -22,6 +22,7 @@ from common.errors import InvalidInput
 from common.services import SYSTEM, record_event
 from common.time import local_date, organisation_timezone, start_of_day
 from crm.models import ContactCadence, Customer, Interaction, Task
+from crm.models.interactions import NOT_REACHED
 from crm.selectors.identity import siblings_of
 from crm.services.task_rows import check_assignee
 from crm.services.tasks import finish_task, open_task, register_finishing
@@ -29,15 +30,6 @@ from crm.services.tasks import finish_task, open_task, register_finishing
 BATCH = 200
 LONGEST_DAYS = 3650
 REMIND_AT = time(9)  # local time, on the day it is due
-NOT_REACHED = frozenset({Interaction.Outcome.NO_ANSWER, Interaction.Outcome.LEFT_MESSAGE})
-
-
-def is_real_contact(interaction: Interaction) -> bool:
-    """Whether the customer and somebody of us were in touch by this."""
-    return (
-        interaction.direction != Interaction.Direction.INTERNAL
-        and interaction.outcome not in NOT_REACHED
-    )
 
 
 @transaction.atomic
@@ -95,7 +87,7 @@ def end_cadence(*, customer_id: int, happened_at: datetime, actor: str) -> None:
 
 @transaction.atomic
 def contact_made(*, customer_id: int, at: datetime, actor: str = SYSTEM) -> None:
-    """Start the count again after a real contact (:func:`is_real_contact`) at ``at``.
+    """Start the count again after a real contact (``Interaction.is_real``) at ``at``.
 
     Closes the open task of the cadence as done. A contact older than the last known one, such as
     an import's, changes nothing. Concerns every record of the person.

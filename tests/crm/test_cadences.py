@@ -16,10 +16,10 @@ from crm.services import finish_task, reopen_tasks
 from crm.services.cadences import (
     contact_made,
     end_cadence,
-    is_real_contact,
     open_due_cadences,
     set_cadence,
 )
+from crm.services.contact_facts import note_interaction
 from tests.cast import NOON, make_customer, make_location
 
 pytestmark = pytest.mark.django_db
@@ -82,8 +82,12 @@ def test_without_a_contact_it_counts_from_now_and_never_into_the_past() -> None:
         ("internal", "", False),
     ],
 )
-def test_which_contacts_are_real(direction: str, outcome: str, is_real: bool) -> None:
-    assert is_real_contact(Interaction(direction=direction, outcome=outcome)) == is_real
+def test_which_contacts_start_the_count_again(direction: str, outcome: str, is_real: bool) -> None:
+    customer = make_customer()
+    weekly(customer)
+    contact = make_contact(customer, at=NOON + DAY, direction=direction, outcome=outcome)
+    note_interaction(contact)
+    assert next_due(customer) == MIDNIGHT + (8 if is_real else 7) * DAY
 
 
 def test_on_its_day_a_task_comes_once_for_who_keeps_in_touch(stan: User) -> None:
