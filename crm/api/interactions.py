@@ -40,7 +40,6 @@ from crm.selectors.identity import siblings_of
 from crm.selectors.interactions import get_interaction, list_interactions
 from crm.selectors.search import find_customers
 from crm.services.attachments import record_attachment
-from crm.services.conversations import link_customer
 from crm.services.interactions import NewContact, change_interaction, post_interaction
 
 OWN_SOURCES = frozenset({"staff", "import", "portal", "email"})  # not for other systems
@@ -269,19 +268,14 @@ class InteractionDetail(IdempotentMixin, GenericAPIView[Interaction]):
         interaction = get_interaction(ref)
         changes = checked(InteractionChanges(data=request.data))
         refuse_future("occurred_at", changes.get("occurred_at"))
-        at, actor = now(), actor_of(request)
-        customer_id = customer_id_of(changes.pop("customer", None))
-        if changes:
-            change_interaction(
-                interaction_id=interaction.pk, happened_at=at, actor=actor, **changes
-            )
-        if customer_id is not None and customer_id != interaction.customer_id:
-            link_customer(
-                conversation_id=interaction.conversation_id,
-                customer_id=customer_id,
-                happened_at=at,
-                actor=actor,
-            )
+        if "customer" in changes:
+            changes["customer_id"] = customer_id_of(changes.pop("customer"))
+        change_interaction(
+            interaction_id=interaction.pk,
+            happened_at=now(),
+            actor=actor_of(request),
+            **changes,
+        )
         return Response(_told(ref, request))
 
 

@@ -6,25 +6,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Conflict, InvalidInput
 from common.services import record_event
 from common.validators import clean_line, clean_text
-from crm.models import Channel, Conversation, Customer, Interaction, Notification, Task
-from crm.selectors.identity import siblings_of
+from crm.models import Channel, Conversation, Interaction, Notification, Task
 from crm.selectors.promises import usually_needs_answer
 from crm.services.contact_facts import note_interaction
 from crm.services.conversations import link_customer, shut
 from crm.services.notifications import mentioned_users, notify
 from crm.services.response_clocks import settle_conversation
 from crm.services.tasks import open_task
+from crm.services.threads import NewContact, conversation_for, stretch
 from crm.services.uniqueness import refusing_doubles
 
 Direction = Interaction.Direction
 State = Conversation.State
-STAFF = "staff"
 
 
 class InteractionTaken(Conflict):
@@ -39,42 +38,6 @@ class NobodyToSendTo(InvalidInput):
 
     code = "nobody_to_send_to"
     message = _("Only a known customer can be written to from here, and only by email.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewContact:
-    """A contact to take down.
-
-    customer_id: None for a sender nobody knows; ``sender`` then says how the channel names them.
-    occurred_at: aware; None means when it is recorded.
-    conversation_id: where it belongs, if known; else ``thread`` of the source says so, else an
-        open conversation of the customer is found, else a new one begins.
-    source: ``staff`` for people, else the system that posts it; with ``external_id`` unique.
-    needs_answer: None leaves it to channel and outcome, see ``usually_needs_answer``.
-    keep_open: a real outbound contact closes its conversation if nobody waits any more, unless so.
-    to_send: an email to a known customer that shall go out.
-    request_hash: of what the source posted; the same again is the same contact.
-    """
-
-    channel: str
-    direction: str
-    customer_id: int | None = None
-    sender: str = ""
-    subject: str = ""
-    text: str = ""
-    outcome: str = ""
-    occurred_at: datetime | None = None
-    conversation_id: int | None = None
-    location_id: int | None = None
-    source: str = STAFF
-    external_id: str | None = None
-    thread: str | None = None
-    author_id: int | None = None
-    author_name: str = ""
-    needs_answer: bool | None = None
-    keep_open: bool = False
-    to_send: bool = False
-    request_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +100,11 @@ def post_interaction(
     if known := _known(contact):
         return known, False
     occurred_at = contact.occurred_at or happened_at
-    conversation, is_new = _conversation_for(contact, occurred_at)
+    conversation, is_new = conversation_for(contact, occurred_at)
+    if known := _known(contact):  # posted by another request while this one waited for the lock
+        if is_new:
+            conversation.delete()
+        return known, False
     if conversation.customer_id is None and contact.customer_id is not None:
         # The sender turns out to be somebody we know.
         conversation = link_customer(
@@ -146,7 +113,7 @@ def post_interaction(
             happened_at=happened_at,
             actor=actor,
         )
-        _stretch(conversation, occurred_at)
+        stretch(conversation, occurred_at)
     needs_answer = contact.needs_answer
     if needs_answer is None:
         needs_answer = usually_needs_answer(
@@ -202,16 +169,26 @@ def change_interaction(
 ) -> Interaction:
     """Mend a contact's ``text``, ``outcome``, ``occurred_at`` or ``needs_answer``, and return it.
 
-    The response clocks of its conversation settle anew. What changed is recorded as an event, the
-    texts before and after in its erasable side row.
+    ``customer_id`` says whose conversation it is, where nobody was known. The response clocks of
+    its conversation settle anew. What changed is recorded as an event, the texts before and after
+    in its erasable side row.
 
     :raises TypeError: another field.
     :raises ValidationError: the text can't be used; nothing is written.
+    :raises ConversationLinked: it belongs to another customer; nothing is written.
     """
+    customer_id = changes.pop("customer_id", None)
     if unknown := changes.keys() - {"text", "outcome", "occurred_at", "needs_answer"}:
         raise TypeError(f"not to be changed: {sorted(unknown)}")
     found = Interaction.objects.get(pk=interaction_id)
     conversation = Conversation.objects.select_for_update().get(pk=found.conversation_id)
+    if customer_id is not None and customer_id != found.customer_id:
+        conversation = link_customer(
+            conversation_id=conversation.pk,
+            customer_id=customer_id,
+            happened_at=happened_at,
+            actor=actor,
+        )
     interaction = Interaction.objects.get(pk=interaction_id)
     if "text" in changes:
         changes["text"] = clean_text(changes["text"])
@@ -295,72 +272,6 @@ def _known(contact: NewContact) -> Interaction | None:
 def _refuse_taken(contact: NewContact) -> None:
     if _known(contact) is not None:
         raise InteractionTaken(fields={"external_id": [str(InteractionTaken.message)]})
-
-
-def _conversation_for(contact: NewContact, occurred_at: datetime) -> tuple[Conversation, bool]:
-    """Return the conversation the contact belongs to, locked, and whether it just began."""
-    found = _find_conversation(contact)
-    if found is not None:
-        conversation = Conversation.objects.select_for_update().get(pk=found)
-        _stretch(conversation, occurred_at)
-        return conversation, False
-    location_id = contact.location_id
-    if location_id is None and contact.customer_id is not None:
-        location_id = (
-            Customer.objects.filter(pk=contact.customer_id)
-            .values_list("location_id", flat=True)
-            .first()
-        )
-    conversation = Conversation(
-        customer_id=contact.customer_id,
-        sender=clean_line(contact.sender, max_length=254),
-        channel=contact.channel,
-        location_id=location_id,
-        subject=clean_line(contact.subject, max_length=255),
-        source=contact.source,
-        thread=contact.thread or None,
-        last_at=occurred_at,
-        opened_at=occurred_at,
-    )
-    try:
-        with transaction.atomic():
-            conversation.save()
-    except IntegrityError:  # the thread began meanwhile
-        return _conversation_for(contact, occurred_at)
-    return conversation, True
-
-
-def _stretch(conversation: Conversation, occurred_at: datetime) -> None:
-    conversation.last_at = max(conversation.last_at, occurred_at)
-    conversation.opened_at = min(conversation.opened_at, occurred_at)
-
-
-def _find_conversation(contact: NewContact) -> int | None:
-    conversations = Conversation.objects.values_list("pk", flat=True)
-    if contact.conversation_id is not None:
-        return conversations.get(pk=contact.conversation_id)
-    if contact.thread:
-        return conversations.filter(source=contact.source, thread=contact.thread).first()
-    open_ones = conversations.filter(state=State.OPEN)
-    if contact.customer_id is not None:
-        own = open_ones.filter(customer_id__in=siblings_of(contact.customer_id))
-        if contact.direction != Direction.INBOUND and contact.source == STAFF:
-            # A colleague who calls back answers an email as well: the longest waiting comes first.
-            waiting = own.filter(waiting_since__isnull=False).order_by("waiting_since", "pk")
-            if (found := waiting.first()) is not None:
-                return found
-        own = own.filter(channel=contact.channel, thread__isnull=True)
-        return own.order_by("-last_at", "-pk").first()
-    if contact.sender:
-        unknown = open_ones.filter(
-            customer__isnull=True,
-            source=contact.source,
-            sender=contact.sender,
-            channel=contact.channel,
-            thread__isnull=True,
-        )
-        return unknown.order_by("-last_at", "-pk").first()
-    return None
 
 
 def _go_on(

@@ -20,7 +20,7 @@ PAGES = {
     "conversation": "crm:conversation",
     "customer": "crm:customer",
     "task": "crm:task",
-    "run": "crm:run",
+    "run": "crm:standard_run",
 }
 
 

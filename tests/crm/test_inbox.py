@@ -1,4 +1,4 @@
-"""The inbox: who waits longest first, answering, handing over, figures."""
+"""The inbox: who waits longest first, answering, and logging from anywhere."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from common.errors import InvalidInput
 from common.models import Event
 from crm.models import (
-    Absence,
     Conversation,
     Interaction,
     LocationMembership,
@@ -22,8 +20,6 @@ from crm.models import (
     Task,
 )
 from crm.selectors.inbox import list_inbox
-from crm.selectors.interactions import quantile, response_figures
-from crm.services.absences import end_absence, hand_over_waiting, record_absence
 from crm.services.conversations import assign_conversations
 from crm.services.interactions import NewContact, record_interaction
 from crm.services.saved_replies import save_reply
@@ -410,165 +406,3 @@ def test_internal_notes_never_reach_the_customer(kim: User, client_for: Browser)
     assert client_for(kim).get("/api/v1/interactions/").status_code == 403
     assert [row["text"] for row in export_own_interactions([customer.pk])] == ["Hello"]
     assert len(export_interactions([customer.pk])) == 2  # the business's own copy
-
-
-# --- Away ---------------------------------------------------------------------------------------
-def away(user: User, substitute: User | None, start: datetime, end: datetime) -> Absence:
-    return record_absence(
-        user_id=user.pk,
-        substitute_id=substitute.pk if substitute else None,
-        starts_at=start,
-        ends_at=end,
-        happened_at=NOON,
-        actor=ACTOR,
-    )
-
-
-def give(conversation: Conversation, user: User, at: datetime = NOON) -> None:
-    assign_conversations(
-        conversation_ids=[conversation.pk], assignee_id=user.pk, happened_at=at, actor=ACTOR
-    )
-    conversation.refresh_from_db()
-
-
-def test_what_waits_goes_to_the_stand_in_and_comes_back(stan: User, mara: User) -> None:
-    conversation = ask()
-    give(conversation, stan)
-    away(stan, mara, after(hours=1), after(hours=10))
-    assert hand_over_waiting(NOON) == 0
-
-    assert hand_over_waiting(after(hours=1)) == 1
-    assert hand_over_waiting(after(hours=2)) == 0
-    conversation.refresh_from_db()
-    assert (conversation.assignee, conversation.standing_in_for) == (mara, stan)
-    assert Notification.objects.get(user=mara).kind == "handed_over"
-
-    assert hand_over_waiting(after(hours=10)) == 1
-    conversation.refresh_from_db()
-    assert (conversation.assignee, conversation.standing_in_for) == (stan, None)
-    assert Notification.objects.filter(user=stan, kind="handed_over").count() == 1
-
-
-def test_what_the_stand_in_took_up_stays_with_them(stan: User, mara: User) -> None:
-    conversation = ask()
-    give(conversation, stan)
-    away(stan, mara, after(hours=1), after(hours=10))
-    hand_over_waiting(after(hours=1))
-    ask(
-        after(hours=2),
-        direction="outbound",
-        conversation_id=conversation.pk,
-        author_id=mara.pk,
-        keep_open=True,
-    )
-    ask(after(hours=3), customer_id=conversation.customer_id)
-    assert hand_over_waiting(after(hours=10)) == 0
-    conversation.refresh_from_db()
-    assert (conversation.assignee, conversation.standing_in_for) == (mara, None)
-    assert conversation.waiting_since == after(hours=3)
-
-
-def test_what_is_assigned_meanwhile_goes_on_to_who_is_present(
-    stan: User, mara: User, alice: User
-) -> None:
-    away(stan, mara, NOON, after(days=2))
-    away(mara, alice, NOON, after(days=1))
-    conversation = ask()
-    give(conversation, stan)
-    assert (conversation.assignee, conversation.standing_in_for) == (alice, stan)
-    # Mara is back first: what Alice has goes on being Stan's until he is back.
-    assert hand_over_waiting(after(days=1)) == 0
-    assert hand_over_waiting(after(days=2)) == 1
-    conversation.refresh_from_db()
-    assert conversation.assignee == stan
-
-
-def test_nobody_stands_in_for_each_other_in_a_circle(stan: User, mara: User) -> None:
-    away(stan, mara, NOON, after(days=1))
-    away(mara, stan, NOON, after(days=1))
-    conversation = ask()
-    give(conversation, stan)
-    assert hand_over_waiting(NOON) == 0
-    assert conversation.assignee == stan
-
-
-def test_absences_that_make_no_sense_are_refused(stan: User, mara: User, ana: User) -> None:
-    away(stan, mara, after(days=1), after(days=3))
-    for user, substitute, start, end in (
-        (stan, mara, after(days=2), after(days=4)),  # away already
-        (mara, mara, after(days=1), after(days=2)),
-        (mara, ana, after(days=1), after(days=2)),  # an analyst serves nobody
-        (mara, stan, after(days=2), after(days=1)),
-        (mara, stan, after(days=-2), after(days=-1)),
-    ):
-        with pytest.raises(InvalidInput):
-            away(user, substitute, start, end)
-    assert Absence.objects.count() == 1
-
-
-def test_an_absence_ends_early_or_is_called_off(stan: User, mara: User) -> None:
-    now_on, later = (
-        away(stan, mara, NOON, after(days=3)),
-        away(mara, stan, after(days=1), after(days=2)),
-    )
-    for absence in (now_on, later):
-        end_absence(absence_id=absence.pk, happened_at=after(hours=1), actor=ACTOR)
-    assert list(Absence.objects.values_list("user", "ends_at")) == [(stan.pk, after(hours=1))]
-
-
-def test_everybody_enters_their_own_absence_and_managers_anybody_s(
-    stan: User, mara: User, client_for: Browser
-) -> None:
-    form = {"user": mara.email, "starts_at": "2199-01-01T09:00", "ends_at": "2199-01-09T09:00"}
-    assert client_for(stan).post("/inbox/absences/", form).status_code == 403
-    assert not Absence.objects.exists()
-    client_for(stan).post("/inbox/absences/", form | {"user": stan.email, "substitute": mara.email})
-    absence = Absence.objects.get()
-    assert (absence.user, absence.substitute) == (stan, mara)
-    client_for(mara).post(f"/inbox/absences/{absence.ref}/end/")
-    assert not Absence.objects.exists()
-
-
-# --- Figures ------------------------------------------------------------------------------------
-def test_figures_say_how_long_people_waited_by_channel(stan: User) -> None:
-    for minutes in range(10, 110, 10):
-        conversation = ask(channel="chat")
-        ask(
-            after(minutes=minutes),
-            direction="outbound",
-            conversation_id=conversation.pk,
-            channel="chat",
-        )
-    ask(channel="chat")
-    ask(after(minutes=59), channel="chat")
-    [chat] = response_figures(start=NOON, end=after(hours=1), now=after(hours=1))
-    assert (chat.channel, chat.asked, chat.answered) == ("chat", 12, 10)
-    assert (chat.median_seconds, chat.slow_seconds) == (3000, 5400)
-    # Promised in 15 minutes: one of ten kept it, one is overdue, one's time still runs.
-    assert (chat.kept, chat.due, chat.overdue, chat.waiting) == (1, 11, 1, 2)
-    assert response_figures(start=after(days=1), end=after(days=2), now=NOON)[0].kept_share is None
-
-
-def test_no_figures_are_no_data() -> None:
-    assert response_figures(start=NOON, end=after(days=1), now=NOON) == []
-    assert quantile([], 50) is None
-    assert quantile([(5, 1), (9, 1)], 50) == 5
-    assert quantile([(5, 1), (9, 1)], 90) == 9
-
-
-def test_analysts_read_the_figures_and_managers_set_the_promise(
-    ana: User, mara: User, client_for: Browser
-) -> None:
-    page = client_for(ana).get("/inbox/figures/").text
-    assert "Nobody asked anything in this period." in page
-    ask(datetime.now(UTC) - timedelta(days=3))
-    assert "no data" not in client_for(ana).get("/inbox/figures/?days=30").text  # overdue: 0 of 1
-    minutes = dict.fromkeys(
-        ["phone", "email", "chat", "messenger", "social", "in_person", "web", "other"], "60"
-    )
-    assert client_for(ana).post("/inbox/figures/", minutes).status_code == 403
-    wrong = client_for(mara).post("/inbox/figures/", minutes | {"chat": "0"})
-    assert wrong.status_code == 422
-    assert not Event.objects.filter(kind="promise.changed").exists()
-    client_for(mara).post("/inbox/figures/", minutes)
-    assert Event.objects.filter(kind="promise.changed").count() == 7  # one stays as it was

@@ -17,11 +17,14 @@ from common.models import ChangeDetail, Event
 from crm.models import (
     BusinessCalendar,
     CalendarInterval,
+    ContactCadence,
     Conversation,
     CustomerFigures,
     Interaction,
     Notification,
 )
+from crm.privacy import interactions as privacy
+from crm.services.cadences import set_cadence
 from crm.services.conversations import (
     ConversationLinked,
     close_conversations,
@@ -444,3 +447,36 @@ def test_a_new_question_opens_what_was_closed_and_wakes_what_rests() -> None:
     again = log(after(minutes=2), customer_id=customer.pk, source="chatty", thread="1")
     assert again.conversation == first.conversation
     assert (again.conversation.state, again.conversation.closed_at) == ("open", None)
+
+
+def test_a_real_contact_starts_the_cadence_again_and_an_attempt_does_not() -> None:
+    customer = make_customer()
+    set_cadence(customer_id=customer.pk, every_days=7, happened_at=NOON, actor=ACTOR)
+    outgoing = {"direction": "outbound", "channel": "phone", "customer_id": customer.pk}
+    log(after(days=3), outcome="no_answer", **outgoing)
+    assert ContactCadence.objects.get().last_contact_at is None
+    log(after(days=4), outcome="reached", **outgoing)
+    cadence = ContactCadence.objects.get()
+    assert cadence.last_contact_at == after(days=4)
+    assert cadence.next_due_at == datetime(2026, 3, 13, tzinfo=UTC)
+
+
+def test_erasure_leaves_codes_and_times(stan: User) -> None:
+    customer = make_customer()
+    question = log(
+        customer_id=customer.pk,
+        sender="ann@else.example",
+        subject="My knee",
+        text="It hurts",
+        author_name="Ann",
+        source="mailer",
+        thread="ann",
+    )
+    for erase in (privacy.erase_conversations, privacy.erase_interactions):
+        erase([customer.pk])
+    question.refresh_from_db()
+    conversation = question.conversation
+    assert (question.text, question.author_name, question.needs_answer) == ("", "", True)
+    assert question.due_at == after(minutes=480)
+    assert (conversation.sender, conversation.subject, conversation.thread) == ("", "", None)
+    assert conversation.state == "closed"
