@@ -49,7 +49,7 @@ class TextsForm(forms.Form):
                 label=self.text_label,
                 max_length=TEXT_LENGTH,
                 required=False,
-                widget=forms.Textarea({"class": "form-control", "lang": code, "rows": 3}),
+                widget=forms.Textarea({"class": "form-control", "lang": code, "rows": 2}),
             )
 
     @property
