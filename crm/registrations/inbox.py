@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import STAFF_ROLES
+from accounts.models import STAFF_ROLES, Role
 from common import registry
 from common.sweeping import register_sweeper
+from common.time import now
 from common.undo import register_undo
 from crm.models import Channel, Interaction
 from crm.privacy import interactions as privacy
@@ -23,10 +25,23 @@ def register() -> None:
     registry.customer_tabs.append(
         registry.CustomerTab("contacts", _("Contact log"), "crm:customer_contacts", 15, everyone)
     )
+    registry.home_cards.append(
+        registry.HomeCard(
+            "waiting", "crm/parts/home_waiting.html", _waiting, frozenset({Role.STAFF}), 25
+        )
+    )
     register_undo("conversations.restored", restore_conversations)
     register_sweeper("crm.absences", hand_over_waiting, order=30, every=60.0)
     _register_events()
     _register_personal_data()
+
+
+def _waiting(request: HttpRequest) -> dict[str, Any]:
+    from crm.selectors.inbox import list_inbox
+
+    at = now()
+    conversations, order = list_inbox(view="everyone", user=request.user, now=at)
+    return {"conversations": conversations.order_by(*order)[:5], "now": at}
 
 
 def contact_line(codes: dict[str, Any]) -> str:

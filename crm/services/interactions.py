@@ -22,6 +22,16 @@ from crm.services.tasks import open_task
 from crm.services.threads import NewContact, conversation_for, stretch
 from crm.services.uniqueness import refusing_doubles
 
+__all__ = [
+    "FollowUp",
+    "InteractionTaken",
+    "NewContact",
+    "NobodyToSendTo",
+    "change_interaction",
+    "post_interaction",
+    "record_interaction",
+]
+
 Direction = Interaction.Direction
 State = Conversation.State
 

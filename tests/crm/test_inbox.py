@@ -406,3 +406,11 @@ def test_internal_notes_never_reach_the_customer(kim: User, client_for: Browser)
     assert client_for(kim).get("/api/v1/interactions/").status_code == 403
     assert [row["text"] for row in export_own_interactions([customer.pk])] == ["Hello"]
     assert len(export_interactions([customer.pk])) == 2  # the business's own copy
+
+
+def test_who_waits_stands_on_the_home_page_of_those_who_serve(
+    stan: User, ana: User, client_for: Browser
+) -> None:
+    ask(customer_id=make_customer(name="Nina").pk)
+    assert "Nina" in client_for(stan).get("/").text
+    assert "Nina" not in client_for(ana).get("/").text
