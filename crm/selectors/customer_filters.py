@@ -14,6 +14,7 @@ from crm.models.profiles import NEVER
 from crm.selectors.custom_fields import column_of
 
 COUNTED = 10_000  # beyond, a list says "more than"
+FEW = 1_000  # so many are sorted in no time
 
 # What a list may be sorted by → the fields of the keyset; a minus turns it round.
 SORTS: dict[str, list[str]] = {
@@ -69,9 +70,7 @@ class CustomerFilters:
 
 def filter_customers(asked: CustomerFilters) -> QuerySet[Customer]:
     """Return the persons who fit, with shop and figures; neither merged records nor the erased."""
-    customers = Customer.objects.filter(
-        _plain(asked), _figures(asked), erased_at__isnull=True, person__isnull=True
-    ).select_related("location", "figures")
+    customers = _everybody().filter(_plain(asked), _figures(asked))
     if asked.tag_ids:
         worn = CustomerTag.objects.filter(customer=OuterRef("pk"))
         if asked.all_tags:
@@ -92,6 +91,28 @@ def filter_customers(asked: CustomerFilters) -> QuerySet[Customer]:
     return customers
 
 
+def quick_to_sort(asked: CustomerFilters) -> QuerySet[Customer]:
+    """Return those who fit, so that the first ones in any order are found quickly.
+
+    Where only few fit, they are looked up first (one query): the database can't know that they
+    are few, and would otherwise walk through everybody in order to find them.
+    """
+    if asked == CustomerFilters():
+        return filter_customers(asked)
+    ids = matching_ids(asked, most=FEW + 1)
+    return filter_customers(asked) if len(ids) > FEW else _everybody().filter(pk__in=ids)
+
+
+def order_of(asked: CustomerFilters, sort: str) -> list[str]:
+    """Return the fields of the keyset for a name in :data:`SORTS`.
+
+    Who was never seen bought nothing either, so that neither tells them apart.
+    """
+    if asked.is_never_seen and sort.lstrip("-") in ("value", "seen"):
+        return SORTS[NEWEST]
+    return SORTS[sort]
+
+
 def count_customers(asked: CustomerFilters) -> int:
     """Return how many fit, at most one more than :data:`COUNTED`; one query."""
     return len(matching_ids(asked, most=COUNTED + 1))
@@ -109,6 +130,13 @@ def ids_of_refs(refs: list[str]) -> list[int]:
         ref__in=refs, erased_at__isnull=True, person__isnull=True
     ).order_by("pk")
     return list(customers.values_list("pk", flat=True))
+
+
+def _everybody() -> QuerySet[Customer]:
+    # Everybody has figures; said so, the database may begin with them and needs no sorting.
+    return Customer.objects.filter(
+        erased_at__isnull=True, person__isnull=True, figures__isnull=False
+    ).select_related("location", "figures")
 
 
 def _plain(asked: CustomerFilters) -> Q:

@@ -28,11 +28,12 @@ from crm.roles import READERS, WRITERS, may_write, sees_contacts
 from crm.selectors.custom_fields import list_custom_fields
 from crm.selectors.customer_filters import (
     COUNTED,
-    SORTS,
     count_customers,
     filter_customers,
     ids_of_refs,
     matching_ids,
+    order_of,
+    quick_to_sort,
 )
 from crm.selectors.lists import list_locations
 from crm.selectors.search import search_customers
@@ -80,9 +81,10 @@ def customer_list(request: HttpRequest) -> HttpResponse:
     if form.values["q"] or "q" in form.errors:
         found = _searched(form, request)
     else:
+        asked = form.filters(now())
         page = keyset_page(
-            filter_customers(form.filters(now())),
-            order=SORTS[form.sorted_by],
+            quick_to_sort(asked),
+            order=order_of(asked, form.sorted_by),
             cursor=request.GET.get("cursor", ""),
         )
         found = page.rows
@@ -158,9 +160,8 @@ def customer_export(request: HttpRequest) -> HttpResponseBase:
     customers = filter_customers(asked)
     if ids is not None:
         customers = customers.filter(pk__in=ids)
-    lines = exports.customer_lines(
-        customers, names, order=SORTS[form.sorted_by], is_masked=is_masked
-    )
+    order = order_of(asked, form.sorted_by)
+    lines = exports.customer_lines(customers, names, order=order, is_masked=is_masked)
     file_name = f"customers-{local_date(moment)}.{file_format}"
     if file_format == "xlsx":
         return FileResponse(exports.xlsx_file(lines), as_attachment=True, filename=file_name)
