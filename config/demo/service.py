@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -120,7 +121,7 @@ def _leaving(seed: int, now: datetime) -> dict[str, int]:
         if at >= now:
             continue
         answer = ("accepted", "declined", "made")[int(draw.share() * 3)]
-        offer = {"text": OFFERS.get(language, OFFERS["en"]), "state": answer}
+        offer: dict[str, Any] = {"text": OFFERS.get(language, OFFERS["en"]), "state": answer}
         offers += 1
         if draw.share() < 0.5 or not reasons:
             record_offer(

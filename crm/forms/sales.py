@@ -93,7 +93,7 @@ class Basket:
             strict=False,
         )
         basket = cls(
-            [BasketLine(sku[:64], None, *(text[:30] for text in rest)) for sku, *rest in rows]
+            [BasketLine(sku[:64], None, quantity[:30], price[:30]) for sku, quantity, price in rows]
         )
         skus = {line.sku for line in basket.lines if line.sku.isprintable()}
         products = products_by_sku(skus) if skus else {}

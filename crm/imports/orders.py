@@ -310,11 +310,11 @@ class Orders(Kind):
                 counts.unchanged += 1
                 self.note(state.key, "unchanged")
                 continue
-            reason = _why_not(old, after, refunded.get(order_id, ZERO))
+            why = _why_not(old, after, refunded.get(order_id, ZERO))
             if changes.is_less_than(refunded_lines):
-                reason = LineRefunded.message
-            if reason:
-                text = str(reason)
+                why = LineRefunded.message
+            if why:
+                text = str(why)
                 self.refuse((bad[0], "order_id", state.key, text) for bad in state.rows)
                 continue
             writes.add_lines(order_id, changes, until)

@@ -36,7 +36,7 @@ LINE = (
     "amount",
 )
 
-Rows = QuerySet[Any, dict[str, Any]]
+Rows = QuerySet[Any, Any]  # of dicts
 
 
 def orders_as_of(as_of: datetime, known_at: datetime) -> Rows:
@@ -50,9 +50,10 @@ def orders_as_of(as_of: datetime, known_at: datetime) -> Rows:
     past = OrderVersion.objects.filter(
         ordered_at__lt=as_of, recorded_from__lte=known_at, recorded_until__gt=known_at
     )
-    return present.values(*STATE, key=F("pk")).union(
-        past.values(*STATE, key=F("order_id")), all=True
-    )
+    states: Rows = present.values(*STATE, key=F("pk"))
+    former: Rows = past.values(*STATE, key=F("order_id"))
+    rows: Rows = states.union(former, all=True)
+    return rows
 
 
 def lines_as_of(as_of: datetime, known_at: datetime) -> Rows:
@@ -65,7 +66,8 @@ def lines_as_of(as_of: datetime, known_at: datetime) -> Rows:
     past = OrderLineVersion.objects.filter(
         made_before, recorded_from__lte=known_at, recorded_until__gt=known_at
     )
-    return present.values(*LINE).union(past.values(*LINE), all=True)
+    rows: Rows = present.values(*LINE).union(past.values(*LINE), all=True)
+    return rows
 
 
 def _made_before(as_of: datetime, known_at: datetime) -> Q:

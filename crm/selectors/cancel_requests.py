@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import OuterRef, QuerySet, Subquery, Value
@@ -144,7 +145,7 @@ def save_rate_basis(
     )
 
 
-def requests_as_known(known_at: datetime) -> QuerySet[CancelRequest]:
+def requests_as_known(known_at: datetime) -> QuerySet[Any, Any]:
     """Return requests known at a time, with ``known_outcome`` and ``known_decided_at`` of then."""
     latest = CancelDecision.objects.filter(
         request=OuterRef("pk"), recorded_at__lte=known_at

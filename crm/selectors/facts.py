@@ -32,7 +32,7 @@ from crm.selectors.costs import costs_in_force
 from crm.selectors.rates import rates_in_force
 from crm.selectors.refunds import refunds_in_force
 
-Rows = QuerySet[Any, dict[str, Any]]
+Rows = QuerySet[Any, Any]  # of dicts
 INSTANT = timedelta(microseconds=1)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet, Subquery, Sum
 
@@ -56,7 +57,7 @@ def list_refunds(
     return refunds
 
 
-def refunds_of(order_id: int) -> list[Refund]:
+def refunds_of(order_id: int) -> list[Any]:
     """Return everything given back for an order, replaced rows too, newest first; one query.
 
     Each has ``is_in_force``.
@@ -66,10 +67,10 @@ def refunds_of(order_id: int) -> list[Refund]:
         .select_related("line__product", "note")
         .order_by("-refunded_at", "-id")
     )
-    rows = list(refunds)
+    rows: list[Any] = list(refunds)
     replaced = {row.replaces_id for row in rows}
     for row in rows:
-        row.is_in_force = row.pk not in replaced and row.amount > 0  # type: ignore[attr-defined]
+        row.is_in_force = row.pk not in replaced and row.amount > 0
     return rows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -46,17 +47,12 @@ def record_cost(
         raise InvalidInput(fields={"amount": [text]})
     currency = parse_currency(currency or settings.KEEPWELL_CURRENCY)
     month = month.replace(day=1)
-    known = (
-        Cost.objects.filter(month=month, category=category, location_id=location_id)
-        .order_by("-id")
-        .first()
-    )
+    place: dict[str, Any] = {"month": month, "category": category, "location_id": location_id}
+    known = Cost.objects.filter(**place).order_by("-id").first()
     if known is not None and (known.amount, known.currency) == (amount, currency):
         return known
     row = Cost.objects.create(
-        month=month,
-        category=category,
-        location_id=location_id,
+        **place,
         amount=amount,
         currency=currency,
         actor=actor,

@@ -50,7 +50,9 @@ def refund_list(request: HttpRequest) -> HttpResponse:
 def refund_new(request: HttpRequest, ref: str) -> HttpResponse:
     """Give money back for a purchase."""
     order = get_order(ref)
-    form = RefundForm(request.POST or None, lines=order.lines.all(), given=refunded_lines(order.pk))
+    form = RefundForm(
+        request.POST or None, lines=list(order.lines.all()), given=refunded_lines(order.pk)
+    )
     if request.method == "POST" and form.is_valid():
         try:
             record_refund(
