@@ -86,6 +86,7 @@ class Task(models.Model):
                 fields=["location", "due_at", "id"], condition=Q(status="open"), name="task_team"
             ),
             models.Index(fields=["due_at", "id"], condition=Q(status="open"), name="task_due"),
+            models.Index(fields=["due_at", "id"], name="task_by_due"),  # finished ones too: the API
             models.Index(
                 fields=["-finished_at", "-id"], condition=~Q(status="open"), name="task_finished"
             ),
