@@ -13,7 +13,7 @@ from accounts.permissions import roles_required
 from common.registry import customer_panels
 from common.time import now
 from crm.forms.profile import ContactForm
-from crm.models import ConsentEvent, Customer, Note
+from crm.models import Channel, ConsentEvent, Customer, Note
 from crm.roles import READERS, may_write, reads_texts, sees_contacts
 from crm.selectors import consents_of
 from crm.selectors.contacts import contact_rows
@@ -72,6 +72,7 @@ def summary_of(request: HttpRequest, customer: Customer) -> dict[str, Any]:
         "records": len(records),
         "contacts": contact_rows(records, is_masked=not sees_contacts(request.user)),
         "contact_form": ContactForm(),
+        "preferred_channel": dict(Channel.choices).get(customer.preferred_channel, ""),
         "consents": _consents(customer),
         "figures": figures,
         "rhythm": rhythm,

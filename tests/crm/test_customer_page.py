@@ -19,6 +19,7 @@ from tests.cast import ACTOR, NOON, make_customer, make_location, make_order
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 HTMX = {"HX-Request": "true"}
+NEW = "/customers/new/"
 
 
 @pytest.fixture
@@ -166,10 +167,19 @@ def test_the_primary_action_logs_a_contact_and_analysts_have_none(client_for, st
     assert "btn-primary" not in client_for(ana).get(f"/customers/{regular.ref}/").text
 
 
+def test_an_organisation_has_an_industry_and_a_preferred_channel(client_for, stan):
+    sent = {"name": "Acme", "kind": "organisation", "industry": "Bakery"}
+    browser = client_for(stan)
+    assert browser.post(NEW, sent | {"preferred_channel": "pigeon"}).status_code == 422
+    assert browser.post(NEW, sent | {"preferred_channel": "messenger"}).status_code == 302
+    customer = Customer.objects.get()
+    assert (customer.kind, customer.preferred_channel) == ("organisation", "messenger")
+    page = browser.get(f"/customers/{customer.ref}/").text
+    for shown in ("Organisation", "Bakery", "likes best: Messenger"):
+        assert shown in page
+
+
 # --- Somebody who may be there already ----------------------------------------------------------
-NEW = "/customers/new/"
-
-
 def test_somebody_alike_is_shown_before_a_second_record_is_made(client_for, stan):
     known = make_customer(name="Anna Bell", phone="+79123456789", email="anna@example.com")
     browser = client_for(stan)
