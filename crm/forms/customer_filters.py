@@ -212,13 +212,13 @@ def _own_inputs(field: CustomField) -> dict[str, forms.Field]:
         return {name: _select([("", _("Any")), ("yes", _("Yes")), ("no", _("No"))])}
     if field.kind == CustomField.Kind.NUMBER:
         return {
-            low: DecimalField(label=_("from"), decimal_places=4, required=False),
-            high: DecimalField(label=_("to"), decimal_places=4, required=False),
+            low: DecimalField(label=_("at least"), decimal_places=4, required=False),
+            high: DecimalField(label=_("at most"), decimal_places=4, required=False),
         }
     if field.kind == CustomField.Kind.DATE:
         return {
-            low: DateField(label=_("from"), required=False),
-            high: DateField(label=_("to"), required=False),
+            low: DateField(label=_("not before"), required=False),
+            high: DateField(label=_("not after"), required=False),
         }
     return {name: LineField(max_length=255, required=False)}
 
