@@ -16,9 +16,9 @@ from crm.standards.triggers import register_trigger
 def register() -> None:
     """Called once, when the apps are ready."""
     from crm.models import Task
-    from crm.services.run_steps import decide_by_task, reopen_step
+    from crm.services.run_steps import decide_by_task, reopen_by_task, reopen_step
     from crm.services.run_tasks import open_due_tasks
-    from crm.services.tasks import register_finishing
+    from crm.services.tasks import register_finishing, register_reopening
 
     everyone = frozenset(STAFF_ROLES)
     registry.menu_entries.append(
@@ -32,6 +32,7 @@ def register() -> None:
     register_trigger("customer.recorded", _("when a customer is recorded"))
     register_trigger("cancel_request.opened", _("when a customer asks to leave"))
     register_finishing(Task.Origin.STANDARD, decide_by_task)
+    register_reopening(Task.Origin.STANDARD, reopen_by_task)
     register_undo("standards.step", reopen_step)
     register_sweeper("crm.standards", open_due_tasks, order=40, every=60)
     _register_events()

@@ -70,6 +70,18 @@ class RequiredStepSkipped(NotAllowed):
     message = _("A required step can be skipped by a manager only.")
 
 
+class AnswerMissing(InvalidInput):
+    """The step is done by writing an answer down, and there is none."""
+
+    message = _("Write down the answer.")
+
+
+class ReasonMissing(InvalidInput):
+    """Nothing is skipped or given up without a reason."""
+
+    message = _("Say why.")
+
+
 @dataclass(frozen=True, slots=True)
 class _Doer:
     """Who decides, in which role and when; the task of the step may be closing by itself."""
@@ -101,7 +113,7 @@ def do_step(
     :raises RunEnded: completed or given up; nothing is written.
     :raises StepDecided: it was skipped; nothing is written.
     :raises StepForOthers: the role may not; nothing is written.
-    :raises InvalidInput: no answer where one is asked for; nothing is written.
+    :raises AnswerMissing: no answer where one is asked for; nothing is written.
     :raises EvidenceMissing: nothing shows that it was done; nothing is written.
     """
     run, result = _locked(run_id, position)
@@ -122,7 +134,7 @@ def skip_step(
     :raises StepDecided: it was done; nothing is written.
     :raises RequiredStepSkipped: it is required, and the role is not a manager's.
     :raises StepForOthers: the role may not; nothing is written.
-    :raises InvalidInput: no reason; nothing is written.
+    :raises ReasonMissing: no reason; nothing is written.
     """
     run, result = _locked(run_id, position)
     if result.state != StepResult.State.SKIPPED:
@@ -139,7 +151,7 @@ def decide_by_task(task: Task, happened_at: datetime, actor: str) -> None:
 
     :raises DomainError: whatever :func:`do_step` and :func:`skip_step` refuse.
     """
-    known = StepResult.objects.select_related("step").filter(task_id=task.pk).first()
+    known = _step_of(task)
     if known is None:
         return
     run, result = _locked(known.run_id, known.step.position)
@@ -161,7 +173,7 @@ def complete_run(
     reason: why the optional steps still open are skipped.
 
     :raises RequiredStepOpen: a required step is still to do; nothing is written.
-    :raises InvalidInput: optional steps are open and no reason is given; nothing is written.
+    :raises ReasonMissing: optional steps are open and no reason is given; nothing is written.
     :raises StepForOthers: an open optional step is for another role; nothing is written.
     :raises RunEnded: it was given up; nothing is written.
     """
@@ -182,7 +194,7 @@ def give_up_run(*, run_id: int, reason: str, happened_at: datetime, actor: str) 
     """Give a run up, saying why, and return it; its open steps are left undone.
 
     :raises RunEnded: it ended already; nothing is written.
-    :raises InvalidInput: no reason; nothing is written.
+    :raises ReasonMissing: no reason; nothing is written.
     """
     run = _locked_run(run_id)
     _refuse_ended(run)
@@ -205,21 +217,22 @@ def reopen_step(*, run_id: int, position: int, happened_at: datetime, actor: str
     :raises RunEnded: the run ended otherwise; nothing is written.
     """
     run, result = _locked(run_id, position)
-    if result.state == StepResult.State.OPEN:
-        return result
-    if run.state != Run.State.OPEN:
-        if run.state != Run.State.COMPLETED or run.ended_at != result.decided_at:
-            raise RunEnded
-        run.state, run.ended_at, run.ended_by, run.seconds = Run.State.OPEN, None, "", None
-    result.state, result.text, result.actor = StepResult.State.OPEN, "", ""
-    result.evidence_kind = result.evidence_ref = ""
-    result.decided_at = result.recorded_at = result.seconds = None
-    result.save()
-    run.next_due_at = _next_due(run)
-    run.save()
-    reopen_task_of(result, happened_at=happened_at, actor=actor)
-    _record("standard.step_reopened", run, happened_at, actor, step=result.step)
+    if result.state != StepResult.State.OPEN:
+        _reopen(run, result, happened_at, actor)
+        reopen_task_of(result, happened_at=happened_at, actor=actor)
     return result
+
+
+@transaction.atomic
+def reopen_by_task(task: Task, happened_at: datetime, actor: str) -> None:
+    """Take back the step of a task that is put back to be done.
+
+    :raises RunEnded: the run ended otherwise than by this step.
+    """
+    if known := _step_of(task):
+        run, result = _locked(known.run_id, known.step.position)
+        if result.state != StepResult.State.OPEN:
+            _reopen(run, result, happened_at, actor)
 
 
 @transaction.atomic
@@ -237,11 +250,29 @@ def take_run(*, run_id: int, user_id: int | None, happened_at: datetime, actor: 
     return run
 
 
+def _step_of(task: Task) -> StepResult | None:
+    return StepResult.objects.select_related("step").filter(task_id=task.pk).first()
+
+
+def _reopen(run: Run, result: StepResult, happened_at: datetime, actor: str) -> None:
+    if run.state != Run.State.OPEN:
+        if run.state != Run.State.COMPLETED or run.ended_at != result.decided_at:
+            raise RunEnded
+        run.state, run.ended_at, run.ended_by, run.seconds = Run.State.OPEN, None, "", None
+    result.state, result.text, result.actor = StepResult.State.OPEN, "", ""
+    result.evidence_kind = result.evidence_ref = ""
+    result.decided_at = result.recorded_at = result.seconds = None
+    result.save()
+    run.next_due_at = _next_due(run)
+    run.save()
+    _record("standard.step_reopened", run, happened_at, actor, step=result.step)
+
+
 def _do(run: Run, result: StepResult, text: str, evidence_ref: str, doer: _Doer) -> None:
     _refuse_closed(run, result, doer)
     text = clean_text(text, max_length=MAX_TEXT)
     if result.step.done_when == Step.DoneWhen.WRITTEN and not text:
-        raise InvalidInput(fields={"text": [str(_("Write down the answer."))]})
+        raise AnswerMissing(fields={"text": [str(AnswerMissing.message)]})
     evidence = find_evidence(run, result.step, evidence_ref)
     if evidence is None:
         raise EvidenceMissing(step=result.step.position, done_when=result.step.done_when)
@@ -341,7 +372,7 @@ def _refuse_closed(run: Run, result: StepResult, doer: _Doer) -> None:
 def _checked_reason(reason: str) -> str:
     reason = clean_text(reason, max_length=MAX_TEXT)
     if not reason:
-        raise InvalidInput(fields={"reason": [str(_("Say why."))]})
+        raise ReasonMissing(fields={"reason": [str(ReasonMissing.message)]})
     return reason
 
 

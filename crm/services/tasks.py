@@ -37,6 +37,7 @@ CHANGEABLE = {"title", "text", "customer_id", "location_id"}
 # (task, happened_at, actor): runs before the task is finished, in the same transaction.
 Finishing = Callable[[Task, datetime, str], None]
 _finishing: dict[str, Finishing] = {}
+_reopening: dict[str, Finishing] = {}
 
 
 def register_finishing(origin: str, function: Finishing) -> None:
@@ -46,6 +47,15 @@ def register_finishing(origin: str, function: Finishing) -> None:
         and the actor; may refuse by a ``DomainError``, then nothing is written.
     """
     _finishing[origin] = function
+
+
+def register_reopening(origin: str, function: Finishing) -> None:
+    """Say what else happens when a finished task of ``origin`` is put back to be done.
+
+    function: called with the task as it still is, the time and the actor; may refuse by a
+        ``DomainError``, then nothing is written.
+    """
+    _reopening[origin] = function
 
 
 @transaction.atomic
@@ -203,6 +213,8 @@ def reopen_tasks(*, task_ids: Collection[int], happened_at: datetime, actor: str
     if any(task.status == Open for task in tasks):
         raise TaskOpen
     for task in tasks:
+        if follow := _reopening.get(task.origin):
+            follow(task, happened_at, actor)
         detail = {"result": task.result} if task.result else None
         record(task, "task.reopened", happened_at, actor, detail=detail, status=task.status)
         task.status, task.result = Open, ""

@@ -36,7 +36,7 @@ from crm.services.run_steps import (
     take_run,
 )
 from crm.services.runs import StandardSwitchedOff, start_run, start_runs
-from crm.services.tasks import finish_task, finish_tasks, open_task
+from crm.services.tasks import finish_task, finish_tasks, open_task, reopen_tasks
 from feedback.services import open_complaint
 from tests.cast import ACTOR, NOON, make_customer, make_location
 from tests.crm.standards import DAY, HOUR, content, make_playbook, make_run, step
@@ -387,6 +387,20 @@ def test_the_last_click_is_taken_back_even_if_it_completed_the_run():
     assert (run.state, run.ended_at, states(run)) == (Run.State.OPEN, None, ["open"])
     assert run.next_due_at == NOON + timedelta(hours=1)
     assert Task.objects.get().status == "open"
+
+
+def test_a_task_put_back_takes_its_step_back(stan):
+    run = make_run(step("A", offset_minutes=HOUR), step("B", offset_minutes=HOUR))
+    first, second = Task.objects.order_by("pk")
+    finish_task(task_id=first.pk, happened_at=now(), actor=f"user:{stan.pk}")
+    assert states(run) == ["done", "open"]
+    reopen_tasks(task_ids=[first.pk], happened_at=now(), actor=f"user:{stan.pk}")
+    assert states(run) == ["open", "open"]
+    assert Event.objects.filter(kind="task.reopened").count() == 1
+    give_up_run(run_id=run.pk, reason="Why", **HAPPENING)
+    with pytest.raises(RunEnded):
+        reopen_tasks(task_ids=[second.pk], happened_at=now(), actor=ACTOR)
+    assert Task.objects.get(pk=second.pk).status == "cancelled"
 
 
 def test_a_run_given_up_is_not_taken_back():
