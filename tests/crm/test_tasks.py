@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from accounts.models import User
 from common.errors import Conflict, InvalidInput
@@ -24,6 +27,7 @@ from crm.services import (
     update_task,
 )
 from crm.services import tasks as task_services
+from crm.services.cadences import open_due_cadences, set_cadence
 from crm.services.reminders import remind_due
 from crm.services.task_moves import take_back_assignment, take_back_move, take_next
 from crm.services.task_rows import TaskChanged, TaskFinished, TaskOpen
@@ -374,3 +378,48 @@ def test_work_places_make_the_team(stan: User) -> None:
     shop = make_location()
     LocationMembership.objects.create(user=stan, location=shop)
     assert locations_of(stan.pk) == [shop.pk]
+
+
+# --- Several at once --------------------------------------------------------------------------
+
+
+def at_once(*calls: Callable[[], Any]) -> None:
+    """Run each in a thread of its own, all beginning together."""
+    together = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], Any]) -> None:
+        together.wait()
+        try:
+            call()
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="threads need PostgreSQL")
+def test_two_of_everything_at_once_do_it_once(stan: User, mara: User) -> None:
+    make_task(assignee_id=stan.pk, actor=f"user:{stan.pk}")
+    set_cadence(customer_id=make_customer().pk, every_days=1, happened_at=NOON, actor="system")
+    free = [make_task(remind_before=None), make_task(remind_before=None)]
+    at_once(
+        lambda: remind_due(TOMORROW),
+        lambda: remind_due(TOMORROW),
+        lambda: open_due_cadences(TOMORROW),
+        lambda: open_due_cadences(TOMORROW),
+        lambda: make_task(source_key="test:1"),
+        lambda: make_task(source_key="test:1"),
+        lambda: take_next(user_id=mara.pk, happened_at=NOON, actor="system"),
+        lambda: take_next(user_id=stan.pk, happened_at=NOON, actor="system"),
+    )
+    assert Notification.objects.filter(kind="task_due").count() == 1
+    assert Task.objects.filter(origin="cadence").count() == 1
+    assert Task.objects.filter(source_key="test:1").count() == 1
+    assert Event.objects.filter(kind="task.assigned").count() == 1  # stan had one of his own
+    assert {task.status for task in free} == {"open"}
