@@ -85,7 +85,7 @@ def customer_consent(request: HttpRequest, ref: str) -> HttpResponse:
 
 @require_POST
 @roles_required(read=MANAGERS)
-def customer_export(request: HttpRequest, ref: str) -> HttpResponse:
+def customer_data(request: HttpRequest, ref: str) -> HttpResponse:
     """Everything that is kept about a person, as a ZIP to save."""
     return download_of(get_person(ref), request, how="page")
 
