@@ -232,16 +232,25 @@ def pages(client: Client, customers: int) -> dict[str, list[str]]:
     some = [_ref(1 + step * (customers // 12)) for step in range(1, 12)]
     filters = [
         "stage=lost",
-        "tag=Tag 10",
+        "tag=10",  # one in 5,000
         "shop=S7",
+        "stage=at_risk&shop=S3&tag=4",
         "consent=marketing:yes",
-        "stage=at_risk&shop=S3",
+        "consent=surveys:yes",  # nobody
+        "seen=within-30",
+        "seen=not-365",
+        "seen=never",
+        "value_from=1500&value_to=1510",
+        "country=IT",
+        "source=radio",  # nobody
+        "stage=lost&consent=marketing:no&seen=not-90",
     ]
+    sorts = ["sort=name", "sort=-value", "sort=-seen", "sort=-value&stage=lost&tag=10"]
     searches = ["Tanaka", "greta hoff", "4930000", "person77", "C-99", "sokol", "zzzz nobody"]
     return {
         "customers": ["/customers/"],
         "customers, filtered": [f"/customers/?{query}" for query in filters],
-        "customers, by value": ["/customers/?sort=value", "/customers/?sort=value&stage=lost"],
+        "customers, sorted": [f"/customers/?{query}" for query in sorts],
         "search": [f"/customers/?q={text}" for text in searches],
         "customer": [f"/customers/{ref}/" for ref in some],
         "customer with 50,000 entries": [f"/customers/{_ref(BUSY)}/"],
@@ -249,6 +258,9 @@ def pages(client: Client, customers: int) -> dict[str, list[str]]:
         "timeline, last page": [last_page(client, f"/customers/{_ref(BUSY)}/timeline/")],
         "purchases": ["/orders/"],
         "purchases, filtered": ["/orders/?status=cancelled", "/orders/?shop=S7"],
+        "inbox": ["/inbox/"],
+        "tasks": ["/tasks/"],
+        "home": ["/"],
     }
 
 
