@@ -394,6 +394,16 @@ def test_every_eraser_runs_again_without_harm():
     assert dump() == before
 
 
+def test_an_export_of_the_list_holds_no_words(client_for, alice):
+    customer, other = make_zaphira(), make_customer(name="Somebody else")
+    exported = client_for(alice).post("/customers/export/", {"query": "q=Zaphira"})
+    assert "Zaphira" in exported.getvalue().decode()
+    erase(customer)
+    left = client_for(alice).post("/customers/export/", {}).getvalue().decode()
+    assert other.name in left
+    assert lines_with(WORDS, left + dump()) == []
+
+
 def test_an_export_after_erasure_holds_no_words(tmp_path):
     from crm.privacy.export import write_export
 
