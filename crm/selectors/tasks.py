@@ -87,7 +87,9 @@ def get_task(ref: str) -> Task:
 
     :raises NotFound: none has it.
     """
-    tasks = Task.objects.select_related("customer", "assignee", "location", "interaction")
+    tasks = Task.objects.select_related(
+        "customer", "assignee", "location", "interaction__conversation"
+    )
     task = tasks.filter(ref=ref).first()
     if task is None:
         raise NotFound

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -50,6 +51,7 @@ from crm.services import (
     update_task,
 )
 from crm.services.task_moves import take_next
+from crm.views.notifications import PAGES
 
 SCOPES = {
     "mine": gettext_lazy("Mine"),
@@ -171,6 +173,7 @@ def _show_task(
 ) -> HttpResponse:
     context = {
         "task": task,
+        "subject_url": _subject_url(task),
         "names": names_of({task.created_by, task.finished_by}),
         "now": now(),
         "finish_form": FinishForm(),
@@ -180,6 +183,16 @@ def _show_task(
         **forms,
     }
     return render(request, "crm/task.html", context, status=status)
+
+
+def _subject_url(task: Task) -> str:
+    """Where the task came from, if that has a page of its own; the customer is shown anyway."""
+    kind, ref = task.subject_kind, task.subject_ref
+    if task.interaction:
+        kind, ref = "conversation", task.interaction.conversation.ref
+    if kind == "customer" or kind not in PAGES:
+        return ""
+    return reverse(PAGES[kind], args=[ref])
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

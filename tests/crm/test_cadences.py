@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 
 DAY = timedelta(days=1)
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)  # of NOON's day
-ACTOR = {"actor": "system"}
+ACTOR: dict[str, Any] = {"actor": "system"}
 
 
 @pytest.fixture(autouse=True)

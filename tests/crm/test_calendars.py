@@ -134,7 +134,7 @@ def test_impossible_shifts_are_refused_and_nothing_is_written(shift: tuple[int, 
         {"holidays": [DayOff(date(2026, 12, 24), "", shift)]},
     ):
         with pytest.raises(InvalidInput):
-            make_calendar(**fields)  # type: ignore[arg-type]
+            make_calendar(**fields)
     assert not BusinessCalendar.objects.exists()
 
 
@@ -205,7 +205,7 @@ def test_a_week_with_several_shifts_a_night_and_holidays_is_entered_on_one_page(
         assert text in page
 
     # Opened again it says the same, and saving that changes nothing.
-    form = assert_query_budget(client, f"/locations/calendars/{calendar.ref}/")
+    form: Any = assert_query_budget(client, f"/locations/calendars/{calendar.ref}/")
     rows = [row.initial for row in form.context["shifts"].forms if row.initial]
     assert len(rows) == 4
     as_shown = [

@@ -14,6 +14,7 @@ from crm.services import finish_task, open_task
 from crm.services.cadences import set_cadence
 from tests.budget import assert_query_budget
 from tests.cast import make_customer, make_location
+from tests.crm.test_cadences import make_contact
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
@@ -113,9 +114,9 @@ def test_the_lists_cost_the_same_however_long_they_are(client_for: Any, mara: Us
         customer = make_customer(location_id=shop.pk)
         make_task(f"Task {number}", customer_id=customer.pk, assignee_id=mara.pk)
     client = client_for(mara)
-    page = assert_query_budget(client, "/tasks/")
+    page: Any = assert_query_budget(client, "/tasks/")
     assert len(page.context["tasks"]) == 50
-    second = assert_query_budget(client, page.context["next_url"])
+    second: Any = assert_query_budget(client, page.context["next_url"])
     assert len(second.context["tasks"]) == 10
     assert_query_budget(client, "/tasks/?show=team")
     assert_query_budget(client, "/")
@@ -165,6 +166,14 @@ def test_the_page_of_a_task_finishes_puts_off_gives_and_reopens_it(
     assert task.status == "open"
 
 
+def test_a_task_leads_to_the_conversation_it_came_from(client_for: Any, stan: User) -> None:
+    contact = make_contact(make_customer())
+    task = make_task(origin="contact", interaction_id=contact.pk)
+    page = client_for(stan).get(f"/tasks/{task.ref}/").text
+    assert "From a contact" in page
+    assert f'href="/inbox/{contact.conversation.ref}/"' in page
+
+
 def test_changing_a_task_keeps_what_is_not_changed(client_for: Any, stan: User) -> None:
     customer = make_customer()
     task = make_task(
@@ -179,7 +188,7 @@ def test_changing_a_task_keeps_what_is_not_changed(client_for: Any, stan: User) 
     assert task.title == "Call tonight"
     assert (task.customer, task.assignee) == (customer, stan)
     assert task.due_at == before.due_at.replace(second=0, microsecond=0)
-    assert task.due_at - task.remind_at == timedelta(minutes=37)
+    assert task.remind_at == task.due_at - timedelta(minutes=37)
 
 
 def test_many_at_once_are_done_given_away_and_put_off(
@@ -294,7 +303,7 @@ def test_the_tab_has_what_was_done_with_its_result(client_for: Any, stan: User) 
         task = make_task(f"Old {number}", customer_id=customer.pk)
         finish_task(task_id=task.pk, result="Fine", happened_at=now(), actor="system")
     set_cadence(customer_id=customer.pk, every_days=7, happened_at=now(), actor="system")
-    page = assert_query_budget(client_for(stan), f"/customers/{customer.ref}/tasks/")
+    page: Any = assert_query_budget(client_for(stan), f"/customers/{customer.ref}/tasks/")
     assert len(page.context["past_tasks"]) == 20
     assert page.context["next_url"]
     assert "Fine" in page.text

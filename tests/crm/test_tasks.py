@@ -157,7 +157,7 @@ def test_done_says_who_when_and_what_came_of_it() -> None:
 def test_a_finished_task_is_not_finished_moved_given_or_changed() -> None:
     task = make_task()
     finish_task(task_id=task.pk, is_needed=False, happened_at=NOON, actor=BY_STAN)
-    at = {"happened_at": NOON, "actor": BY_STAN}
+    at: dict[str, Any] = {"happened_at": NOON, "actor": BY_STAN}
     for attempt in (
         lambda: finish_task(task_id=task.pk, **at),
         lambda: move_tasks(task_ids=[task.pk], due_at=NOON, **at),
@@ -217,7 +217,7 @@ def test_a_task_to_be_done_after_all_keeps_in_the_log_what_was_said() -> None:
 
 def test_giving_tasks_away_is_taken_back(stan: User, mara: User) -> None:
     mine, nobodys = make_task(assignee_id=mara.pk), make_task()
-    at = {"happened_at": NOON, "actor": "system"}
+    at: dict[str, Any] = {"happened_at": NOON, "actor": "system"}
     before = assign_tasks(task_ids=[mine.pk, nobodys.pk], assignee_id=stan.pk, **at)
     assert before == {mine.pk: mara.pk, nobodys.pk: None}
     take_back_assignment(before=before, to=stan.pk, **at)
@@ -226,7 +226,7 @@ def test_giving_tasks_away_is_taken_back(stan: User, mara: User) -> None:
 
 def test_putting_tasks_off_is_taken_back_with_the_reminder() -> None:
     task = make_task(remind_before=timedelta(hours=1))
-    at = {"happened_at": NOON, "actor": "system"}
+    at: dict[str, Any] = {"happened_at": NOON, "actor": "system"}
     later = TOMORROW + timedelta(days=7)
     before = move_tasks(task_ids=[task.pk], due_at=later, **at)
     task.refresh_from_db()
@@ -238,7 +238,7 @@ def test_putting_tasks_off_is_taken_back_with_the_reminder() -> None:
 
 def test_what_somebody_changed_since_is_not_taken_back(stan: User, mara: User) -> None:
     task = make_task()
-    at = {"happened_at": NOON, "actor": "system"}
+    at: dict[str, Any] = {"happened_at": NOON, "actor": "system"}
     given = assign_tasks(task_ids=[task.pk], assignee_id=stan.pk, **at)
     moved = move_tasks(task_ids=[task.pk], due_at=NOON, **at)
     assign_tasks(task_ids=[task.pk], assignee_id=mara.pk, **at)
@@ -282,7 +282,7 @@ def test_each_list_has_what_its_name_says(stan: User, mara: User) -> None:
 
 
 def test_next_is_ones_own_unless_something_free_is_due_earlier(stan: User) -> None:
-    at = {"user_id": stan.pk, "happened_at": NOON, "actor": f"user:{stan.pk}"}
+    at: dict[str, Any] = {"user_id": stan.pk, "happened_at": NOON, "actor": f"user:{stan.pk}"}
     assert take_next(**at) is None
     own = make_task(assignee_id=stan.pk)
     assert take_next(**at) == own
@@ -339,7 +339,7 @@ def test_a_task_put_off_reminds_again(stan: User) -> None:
 def test_nobody_is_reminded_of_what_is_done_wants_no_reminder_or_has_nobody(
     stan: User, mara: User
 ) -> None:
-    own = {"assignee_id": stan.pk, "actor": f"user:{stan.pk}"}
+    own: dict[str, Any] = {"assignee_id": stan.pk, "actor": f"user:{stan.pk}"}
     done = make_task(**own)
     finish_task(task_id=done.pk, happened_at=NOON, actor=BY_STAN)
     make_task(remind_before=None, **own)

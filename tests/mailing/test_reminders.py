@@ -55,7 +55,9 @@ def test_one_email_with_the_task_its_time_and_the_link(mailbox: Mailbox, stan: U
     [mail] = mailbox.taken
     assert mailbox.recipients == [stan.email]
     assert mail["Subject"] == "To do: Call Kim"
-    text = mail.get_body(("plain",)).get_content()
+    body = mail.get_body(("plain",))
+    assert body is not None
+    text = body.get_content()
     assert f"https://crm.shop.example/tasks/{task.ref}/" in text
     assert "13:00" in text or "1:00" in text  # the organisation's time
     assert mail["List-Unsubscribe"] is None
@@ -79,7 +81,7 @@ def test_none_when_it_was_done_given_on_or_put_off_before_the_reminder(
     mailbox: Mailbox, stan: User, mara: User
 ) -> None:
     done, moved, given = make_task(stan), make_task(stan), make_task(stan, title="Now Mara's")
-    at = {"happened_at": NOON - MINUTE, "actor": "system"}
+    at: dict[str, Any] = {"happened_at": NOON - MINUTE, "actor": "system"}
     finish_task(task_id=done.pk, **at)
     move_tasks(task_ids=[moved.pk], due_at=NOON + timedelta(days=2), **at)
     assign_tasks(task_ids=[given.pk], assignee_id=mara.pk, **at)
@@ -93,7 +95,7 @@ def test_none_when_it_was_done_or_given_on_while_the_email_waited(
     done, given = make_task(stan), make_task(stan)
     remind_due(NOON)
     queue_task_reminders(NOON)
-    at = {"happened_at": NOON, "actor": "system"}
+    at: dict[str, Any] = {"happened_at": NOON, "actor": "system"}
     finish_task(task_id=done.pk, **at)
     assign_tasks(task_ids=[given.pk], assignee_id=mara.pk, **at)
     send_due(NOON)
