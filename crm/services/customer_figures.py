@@ -1,7 +1,7 @@
 """A customer's totals and consent in force, kept beside the customer in the writer's transaction.
 
-A row of :class:`CustomerFigures` adds up the customer's own record and those merged into it (their
-present ``person``); a merged record keeps its own totals, so that undoing a merge loses nothing.
+A person's rows tell of their own record and of those merged into it (records whose present
+``person`` they are); a merged record keeps its own, so that undoing a merge loses nothing.
 Everything here is SQL over sets, the same on both databases. Values are as stored.
 """
 
@@ -79,12 +79,20 @@ _CONSENT = """
         is_granted = excluded.is_granted, since = excluded.since
     WHERE excluded.since >= kept.since
 """
-_LATEST_CONSENT = """
-    SELECT customer_id, purpose, channel, is_granted, occurred_at FROM (
-        SELECT crm_consentevent.*, ROW_NUMBER() OVER (
-            PARTITION BY customer_id, purpose, channel ORDER BY occurred_at DESC, id DESC
-        ) AS place
-        FROM crm_consentevent WHERE {asked}
+_CONSENTS_ANEW = """
+    WITH record AS (
+        SELECT id AS record_id, id AS owner_id FROM crm_customer WHERE {own}
+        UNION ALL
+        SELECT id, person_id FROM crm_customer WHERE {merged}
+    )
+    INSERT INTO crm_consentstate (customer_id, purpose, channel, is_granted, since)
+    SELECT owner_id, purpose, channel, is_granted, occurred_at FROM (
+        SELECT record.owner_id, event.purpose, event.channel, event.is_granted, event.occurred_at,
+            ROW_NUMBER() OVER (
+                PARTITION BY record.owner_id, event.purpose, event.channel
+                ORDER BY event.occurred_at DESC, event.id DESC
+            ) AS place
+        FROM record JOIN crm_consentevent AS event ON event.customer_id = record.record_id
     ) AS latest
     WHERE place = 1
 """
@@ -147,13 +155,17 @@ def refresh_figures(customer_ids: Iterable[int]) -> None:
         _refresh(f"id IN ({', '.join(['%s'] * len(ids))})", ids)
 
 
+@transaction.atomic
 def refresh_consents(customer_ids: Iterable[int]) -> None:
-    """Derive the consent in force of some customers from the events anew."""
+    """Derive customers' consent in force, and their persons', from the events anew.
+
+    For a merge or its undoing. After the change, in its transaction.
+    """
     wanted = sorted(set(customer_ids))
+    wanted = sorted({*wanted, *(person for _record, person in _persons_of(wanted))})
     for start in range(0, len(wanted), AT_ONCE):
         ids = wanted[start : start + AT_ONCE]
-        places = ", ".join(["%s"] * len(ids))
-        _rebuild_consents(f"customer_id IN ({places})", ids)
+        _rebuild_consents(f"{{0}} IN ({', '.join(['%s'] * len(ids))})", ids)
 
 
 def note_consent(event: ConsentEvent) -> None:
@@ -165,8 +177,15 @@ def note_consent(event: ConsentEvent) -> None:
 
 def add_consents(rows: Collection[tuple[int, str, str, bool, Any]]) -> None:
     """Put new consents in force: (customer, purpose, channel, is granted, since)."""
+    persons = dict(_persons_of({row[0] for row in rows}))
+    latest: dict[tuple[int, str, str], tuple[bool, Any]] = {}
+    for customer_id, purpose, channel, is_granted, since in rows:
+        for who in {customer_id, persons.get(customer_id, customer_id)}:
+            known = latest.get((who, purpose, channel))
+            if known is None or since >= known[1]:
+                latest[who, purpose, channel] = (is_granted, since)
     types = ("bigint", "text", "text", "boolean", "timestamptz")
-    _write(_CONSENT, types, sorted(rows, key=lambda row: row[:3]))
+    _write(_CONSENT, types, [(*key, *state) for key, state in sorted(latest.items())])
 
 
 def rebuild_figures() -> int:
@@ -188,7 +207,7 @@ def rebuild_figures() -> int:
             held = CustomerFigures.objects.select_for_update().order_by("pk")
             list(held.filter(pk__gt=span[0], pk__lte=span[1]).values_list("pk", flat=True))
             _refresh("id > %s AND id <= %s", span)
-            _rebuild_consents("customer_id > %s AND customer_id <= %s", span)
+            _rebuild_consents("{0} > %s AND {0} <= %s", span)
     return CustomerFigures.objects.count()
 
 
@@ -212,14 +231,12 @@ def _refresh(condition: str, values: list[int]) -> None:
 
 
 def _rebuild_consents(condition: str, values: list[int]) -> None:
+    """condition: on the column that takes the place of ``{0}``."""
+    gone = f"DELETE FROM crm_consentstate WHERE {condition.format('customer_id')}"  # noqa: S608
+    anew = _CONSENTS_ANEW.format(own=condition.format("id"), merged=condition.format("person_id"))
     with connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM crm_consentstate WHERE {condition}", values)  # noqa: S608
-        latest = _LATEST_CONSENT.format(asked=condition)
-        cursor.execute(
-            "INSERT INTO crm_consentstate (customer_id, purpose, channel, is_granted, since) "
-            + latest,
-            values,
-        )
+        cursor.execute(gone, values)
+        cursor.execute(anew, values * 2)
 
 
 def _persons_of(customer_ids: Collection[int]) -> list[tuple[int, int]]:

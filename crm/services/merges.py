@@ -19,7 +19,7 @@ from common.services import record_event
 from common.time import now
 from crm.models import Customer, DuplicatePair, IdentityLink, Merge
 from crm.selectors.identity import person_of, records_of
-from crm.services.customer_figures import refresh_figures
+from crm.services.customer_figures import refresh_consents, refresh_figures
 
 
 class SameRecord(InvalidInput):
@@ -222,5 +222,6 @@ def _reasons(group: list[int]) -> dict[int, Merge]:
 
 def _tell(change: IdentityChange) -> None:
     refresh_figures([*change.person, *change.record])
+    refresh_consents([*change.person, *change.record])
     for follow in identity_changed:
         follow(change)
