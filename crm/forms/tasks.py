@@ -167,11 +167,15 @@ class BulkForm(forms.Form):
     """What becomes of the ticked tasks."""
 
     what = forms.ChoiceField(choices=[("done", ""), ("assign", ""), ("move", "")])
-    assignee = colleague_field(required=False, widget=forms.Select(SELECT))
+    assignee = colleague_field(
+        required=False, widget=forms.Select({"class": "form-select w-auto flex-fill"})
+    )
     due_at = InstantField(
         label=_("Due"),
         required=False,
-        widget=forms.DateTimeInput({"type": "datetime-local", "class": "form-control"}),
+        widget=forms.DateTimeInput(
+            {"type": "datetime-local", "class": "form-control w-auto flex-fill"}
+        ),
     )
 
     def __init__(self, data: QueryDict | None = None) -> None:
@@ -213,4 +217,3 @@ class CadenceForm(forms.Form):
         widget=forms.NumberInput({"class": "form-control", "inputmode": "numeric"}),
     )
     assignee = colleague_field(label=_("Who"), widget=forms.Select(SELECT))
-
