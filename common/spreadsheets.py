@@ -25,9 +25,9 @@ def safe_cell(value: Any) -> Any:
 def csv_lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
     """Return the lines of a CSV file that Excel, LibreOffice and programs read, safe cells only."""
     writer = csv.writer(_Echo())
-    yield BOM + writer.writerow([safe_cell(name) for name in header])  # type: ignore[operator]
+    yield BOM + writer.writerow([safe_cell(name) for name in header])
     for row in rows:
-        yield writer.writerow([safe_cell(value) for value in row])  # type: ignore[misc]
+        yield writer.writerow([safe_cell(value) for value in row])
 
 
 class _Echo:

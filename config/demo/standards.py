@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from hashlib import blake2b
+from typing import Any
 
 from django.db import transaction
 
@@ -79,7 +80,7 @@ def _moment(run: Run, result: StepResult, course: str, place: int) -> datetime:
 def _decide(
     run: Run, step: Step, customer: Customer, moment: datetime, *, is_skipped: bool
 ) -> None:
-    deciding = {
+    deciding: dict[str, Any] = {
         "run_id": run.pk,
         "position": step.position,
         "happened_at": moment,
@@ -95,7 +96,7 @@ def _decide(
 
 
 def _leave_evidence(run: Run, step: Step, customer: Customer, moment: datetime) -> None:
-    happening = {"happened_at": moment, "actor": SYSTEM}
+    happening: dict[str, Any] = {"happened_at": moment, "actor": SYSTEM}
     if step.done_when == Step.DoneWhen.CONTACT:
         post_interaction(
             contact=NewContact(

@@ -65,7 +65,7 @@ class StandardOutput(serializers.Serializer[Playbook]):
     @extend_schema_field(StepOutput(many=True))
     def get_steps(self, playbook: Playbook) -> Any:
         """The steps of the version in force, in order."""
-        steps = playbook.current.steps.all() if playbook.current else []
+        steps: Any = playbook.current.steps.all() if playbook.current else []
         return StepOutput(steps, many=True).data
 
 
@@ -188,7 +188,7 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     def by_customer(self, runs: QuerySet[Run], name: str, ref: str) -> QuerySet[Run]:
         """Only this customer's."""
-        return runs.filter(customer_id=customer_id_of(ref))
+        return runs.filter(customer_id=customer_id_of(ref) or 0)
 
 
 class RunList(IdempotentMixin, ListAPIView[Run]):

@@ -29,15 +29,20 @@ VIEW_LABELS = {
 }
 
 
+class PlaybookField(forms.ModelChoiceField[Playbook]):
+    """A choice of standard, named in the reader's language."""
+
+    def label_from_instance(self, obj: Playbook) -> str:
+        """Its name."""
+        return obj.name
+
+
 def playbook_field(
     *, active_only: bool = False, **options: Any
 ) -> forms.ModelChoiceField[Playbook]:
     """Return a choice of standard by its ref, named in the reader's language."""
-    field = forms.ModelChoiceField(
-        list_playbooks(active_only=active_only).order_by("key"), to_field_name="ref", **options
-    )
-    field.label_from_instance = lambda playbook: playbook.name  # type: ignore[method-assign]
-    return field
+    playbooks = list_playbooks(active_only=active_only).order_by("key")
+    return PlaybookField(playbooks, to_field_name="ref", **options)
 
 
 class StartForm(forms.Form):

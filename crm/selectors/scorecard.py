@@ -130,7 +130,7 @@ def scorecard(
     )
 
 
-def _run_counts(runs: QuerySet[Run], now: datetime) -> QuerySet[Run, dict[str, Any]]:
+def _run_counts(runs: QuerySet[Run], now: datetime) -> QuerySet[Any, Any]:
     not_done = StepResult.objects.filter(run=OuterRef("pk"), step__is_required=True).exclude(
         state=StepResult.State.DONE
     )
@@ -149,9 +149,7 @@ def _run_counts(runs: QuerySet[Run], now: datetime) -> QuerySet[Run, dict[str, A
     )
 
 
-def _step_counts(
-    results: QuerySet[StepResult], now: datetime
-) -> QuerySet[StepResult, dict[str, Any]]:
+def _step_counts(results: QuerySet[StepResult], now: datetime) -> QuerySet[Any, Any]:
     done = Q(state=StepResult.State.DONE)
     excused = Q(state=StepResult.State.SKIPPED, step__is_required=False)
     over = (Q(due_at__lte=now) | ~Q(state=StepResult.State.OPEN)) & ~excused
@@ -181,7 +179,7 @@ def _medians(rows: QuerySet[Any], keys: Sequence[str]) -> list[dict[Any, int]]:
     """
     rows, wanted = rows.filter(seconds__isnull=False), Q()
     for number, key in enumerate((None, *keys)):
-        group = {"partition_by": [F(key)]} if key else {}
+        group: dict[str, Any] = {"partition_by": [F(key)]} if key else {}
         place, size = f"place{number}", f"size{number}"
         rows = rows.annotate(
             **{

@@ -240,7 +240,7 @@ def _add(
 ) -> tuple[str, int]:
     """Write a CSV file; its SHA-256 and how many rows it has."""
     digest, count = hashlib.sha256(), -1
-    with archive.open(name, "w") as raw, io.BufferedWriter(raw) as file:  # type: ignore[type-var]
+    with archive.open(name, "w") as raw, io.BufferedWriter(raw) as file:
         for line in csv_lines(header, rows):
             data = line.encode()
             digest.update(data)

@@ -111,7 +111,7 @@ def standard_discard(request: HttpRequest, ref: str) -> HttpResponse:
     try:
         discard_draft(playbook_id=playbook.pk, happened_at=now(), actor=actor_of(request))
     except DomainError as error:
-        messages.error(request, error.message)
+        messages.error(request, str(error))
     else:
         messages.success(request, _("The draft is gone; the version in force stays."))
     return redirect("crm:standard", ref=playbook.ref)

@@ -218,7 +218,7 @@ def run_take(request: HttpRequest, ref: str) -> HttpResponse:
     try:
         take_run(run_id=run.pk, user_id=request.user.pk, happened_at=now(), actor=actor_of(request))
     except DomainError as error:
-        messages.error(request, error.message)
+        messages.error(request, str(error))
     else:
         messages.success(request, _("You follow it now."))
     return redirect("crm:standard_run", ref=run.ref)
@@ -264,7 +264,7 @@ def _show(
     errors, typed = errors or {}, typed or {}
     steps = steps_of(run, role=_role(request), now=happened_at)
     names = names_of_actors({run.started_by, run.ended_by, *(one.result.actor for one in steps)})
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "is_next": False,
             "one": one,
@@ -308,4 +308,6 @@ def _first(error: DomainError | ValidationError) -> str:
 
 
 def _first_of(form: StepDecisionForm) -> str:
-    return next(iter(form.errors.get("text", [_("Nothing was saved: that can't be done here.")])))
+    return str(
+        next(iter(form.errors.get("text", [_("Nothing was saved: that can't be done here.")])))
+    )

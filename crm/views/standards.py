@@ -120,7 +120,7 @@ def standard_switch(request: HttpRequest, ref: str) -> HttpResponse:
             actor=actor_of(request),
         )
     except DomainError as error:
-        messages.error(request, error.message)
+        messages.error(request, str(error))
     else:
         text = _("Switched on.") if is_active else _("Switched off. What is under way goes on.")
         messages.success(request, text)
