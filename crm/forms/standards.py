@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -29,7 +29,13 @@ VIEW_LABELS = {
 }
 
 
-class PlaybookField(forms.ModelChoiceField[Playbook]):
+if TYPE_CHECKING:
+    PlaybookChoice = forms.ModelChoiceField[Playbook]
+else:
+    PlaybookChoice = forms.ModelChoiceField
+
+
+class PlaybookField(PlaybookChoice):
     """A choice of standard, named in the reader's language."""
 
     def label_from_instance(self, obj: Playbook) -> str:
