@@ -44,6 +44,7 @@ TABS = [
     ("all", gettext_lazy("All open")),
 ]
 MOST_AT_ONCE = 100
+PAGE_ROWS = 30
 
 
 @require_safe
@@ -56,7 +57,9 @@ def inbox(request: HttpRequest) -> HttpResponse:
     conversations, order = list_inbox(
         view=view, user=request.user, now=at, channel=form.values["channel"] or ""
     )
-    page = keyset_page(conversations, order=order, cursor=request.GET.get("cursor", ""))
+    page = keyset_page(
+        conversations, order=order, cursor=request.GET.get("cursor", ""), size=PAGE_ROWS
+    )
     context = {
         "form": form,
         "view": view,
