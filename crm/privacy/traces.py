@@ -22,7 +22,7 @@ from django.db.models import Model, Q, QuerySet
 from common.models import CacheRow, IdempotencyKey
 from common.registry import Traces
 from crm.imports.batches import discard_leftovers
-from crm.models import Conversation, ImportReject, Interaction, SavedView
+from crm.models import Conversation, ImportBatch, ImportReject, Interaction, SavedView
 
 SHORTEST_PART = 5  # a shorter word is only looked for as the whole of a cell
 WHO = ("external_id", "customer_id", "name", "email", "phone")  # columns that say who it is
@@ -36,10 +36,11 @@ def erase_requests(traces: Traces) -> int:
 
 
 def erase_refused_cells(traces: Traces) -> int:
-    """Forget cells of refused rows of imports; line and reason stay."""
+    """Forget cells of refused rows of imports, and names of files; line and reason stay."""
     rows = _naming(ImportReject, "value", _long(traces.words))
     exactly = ImportReject.objects.filter(value__in=traces.words, column__in=WHO)
-    return rows.update(value="") + exactly.update(value="")
+    batches = _naming(ImportBatch, "file_name", _long(traces.words))
+    return rows.update(value="") + exactly.update(value="") + batches.update(file_name="")
 
 
 def erase_unfinished_imports(traces: Traces) -> int:

@@ -123,6 +123,28 @@ def says(path):
 
 
 @pytest.mark.any_database
+@pytest.mark.parametrize(
+    ("noun", "fields"),
+    [
+        ("interactions", {"channel": "chat", "source": "chat", "text": "privatewords"}),
+        ("tasks", {"title": "privatewords", "due_at": "2030-01-01T00:00:00Z"}),
+        ("complaints", {"text": "privatewords"}),
+    ],
+)
+def test_answers_of_the_api_forget_the_words_too(api_client, noun, fields):
+    customer = make_customer(name="Li")  # too short to be looked for
+    sent = {"customer": customer.ref} | fields
+    answer = api_client("admin").post(
+        f"/api/v1/{noun}/", sent, format="json", headers={"Idempotency-Key": "k"}
+    )
+    assert answer.status_code == 201, answer.json()
+    assert lines_with(["privatewords"], dump())
+    erase(customer)
+    assert lines_with(["privatewords"], dump()) == []
+    assert IdempotencyKey.objects.get().status == 201
+
+
+@pytest.mark.any_database
 def test_every_text_in_every_table_about_a_person_is_erased(
     data_folder, kim, django_capture_on_commit_callbacks
 ):
