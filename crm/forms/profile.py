@@ -32,8 +32,8 @@ class TimelineFilterForm(FilterForm):
     """Kind and period; a value that makes no sense filters nothing."""
 
     kind = forms.ChoiceField(label=_("Show only"), required=False, widget=forms.Select(SELECT))
-    first_day = DayField(label=_("From"), required=False)
-    last_day = DayField(label=_("To"), required=False)
+    first_day = DayField(label=_("First day"), required=False)
+    last_day = DayField(label=_("Last day"), required=False)
 
     def __init__(self, data: QueryDict, *, kinds: Iterable[tuple[str, Any]]) -> None:
         super().__init__(data)

@@ -26,6 +26,7 @@ PAGE_SIZE = 25
 ORDERS, CONTACTS = "orders", "contacts"
 # What stands for itself is not told again by its event, whether entered or imported by the million.
 NOT_SHOWN = ("order.recorded", "interaction.recorded")
+NOTED = "note.recorded"  # brings the note's words, unless it was put away since
 NOT_OF_CUSTOMERS = ("product.", "location.", "calendar.", "custom_field.", "tag.")
 
 
@@ -176,8 +177,9 @@ def _ids(parts: Collection[QuerySet[Any, Any]]) -> list[int]:
 def _with_texts(entries: list[TimelineEntry]) -> list[TimelineEntry]:
     """Put texts beside notes and contacts, and names beside labels; at most two queries."""
     events = [entry.event for entry in entries if entry.event]
-    refs = {event.subject_ref for event in events if event.subject_kind == "note"}
-    notes = dict(Note.objects.filter(ref__in=refs).values_list("ref", "text")) if refs else {}
+    refs = {event.subject_ref for event in events if event.kind == NOTED}
+    kept = Note.objects.filter(ref__in=refs, archived_at__isnull=True)
+    notes = dict(kept.values_list("ref", "text")) if refs else {}
     named = [event.pk for event in events if event.subject_kind == "tag"]
     names: dict[int, str] = dict(
         ChangeDetail.objects.filter(event_id__in=named).values_list("event_id", "content__name")
@@ -192,7 +194,7 @@ def _with_texts(entries: list[TimelineEntry]) -> list[TimelineEntry]:
             return ""
         if entry.event.subject_kind == "tag":
             return names.get(entry.event.pk, "")
-        return notes.get(entry.event.subject_ref, "")
+        return notes.get(entry.event.subject_ref, "") if entry.event.kind == NOTED else ""
 
     return [replace(entry, text=text_of(entry)) for entry in entries]
 
