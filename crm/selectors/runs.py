@@ -160,7 +160,7 @@ def events_of(run: Run) -> QuerySet[Event]:
     )[:200]
 
 
-def run_facts(since: datetime, until: datetime) -> QuerySet[Any, Any]:
+def completion_facts(since: datetime, until: datetime) -> QuerySet[Any, Any]:
     """Return one row per run due in ``[since, until)``, for metrics (``playbook_completion``).
 
     Columns: ``id``, ``customer_id``, ``playbook`` (key), ``location_id``, ``started_at``,

@@ -15,7 +15,7 @@ from common.sweeping import run_sweeper
 from common.time import now
 from crm.models import Run, StepResult, Task
 from crm.privacy import runs as privacy
-from crm.selectors.runs import completion, run_facts
+from crm.selectors.runs import completion, completion_facts
 from crm.services.cancel_requests import open_cancel_request
 from crm.services.interactions import NewContact, record_interaction
 from crm.services.notes import record_note
@@ -481,7 +481,7 @@ def test_completion_counts_runs_due_in_the_period_and_kept_in_time_with_nothing_
     day = timedelta(days=1)
     assert completion(NOON + day, NOON + 2 * day) == (1, 5)
     assert completion(NOON, NOON + day) == (0, 0)  # half-open: due at its end
-    facts = {row["id"]: row for row in run_facts(NOON + day, NOON + 2 * day)}
+    facts = {row["id"]: row for row in completion_facts(NOON + day, NOON + 2 * day)}
     assert facts[kept.pk] == {
         "id": kept.pk,
         "customer_id": kept.customer_id,
