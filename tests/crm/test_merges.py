@@ -10,7 +10,7 @@ import pytest
 
 from accounts.models import User
 from common.models import Event
-from crm.models import Customer, CustomerFigures, IdentityLink, Merge
+from crm.models import ConsentState, Customer, CustomerFigures, IdentityLink, Merge
 from crm.selectors import consent_in_force, find_customer_of_user, primary_email
 from crm.selectors.identity import (
     every_record_of,
@@ -310,3 +310,25 @@ def test_a_lapse_of_time_changes_no_link(anna: Customer, double: Customer, clock
     clock.forward(days=400)
     assert links_at(clock()) == {double.pk: anna.pk}
     assert links_at(clock() - timedelta(days=401)) == {}
+
+
+def test_the_consent_kept_for_lists_is_the_persons(
+    anna: Customer, double: Customer, clock: Any
+) -> None:
+    def kept() -> set[tuple[int, bool]]:
+        return set(ConsentState.objects.values_list("customer_id", "is_granted"))
+
+    for customer, is_granted in ((anna, True), (double, False)):
+        record_consent(
+            customer_id=customer.pk,
+            purpose="marketing",
+            is_granted=is_granted,
+            happened_at=clock.forward(hours=1),
+            actor=ACTOR,
+            source="staff",
+        )
+    before = kept()
+    merged = merge(anna, double, clock)
+    assert kept() == {(anna.pk, False), (double.pk, False)}
+    undo(merged, clock)
+    assert kept() == before == {(anna.pk, True), (double.pk, False)}

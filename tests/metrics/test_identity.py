@@ -25,7 +25,7 @@ def people(clock: Any) -> list[Any]:
     """Three customers with a purchase each; the first two are one person."""
     clock.moment = NOW - timedelta(days=1)
     found = customers(3)
-    record([order(one, NOW - timedelta(days=10)) for one in found])
+    record([order(one, NOW - timedelta(days=10 + one.pk - found[0].pk)) for one in found])
     return found
 
 
