@@ -37,9 +37,7 @@ SHOP_IN_SESSION = "sale_shop"  # where the last sale of this browser was made
 @roles_required(read=WRITERS)
 def quick_sale(request: HttpRequest) -> HttpResponse:
     """Sell: each button posts the whole screen and says what it does by ``do``."""
-    form = SaleForm(
-        request.POST or None, initial={"customer": request.GET.get("customer", "")[:16]}
-    )
+    form = SaleForm(request.POST if request.method == "POST" else None)
     basket = Basket.of(request.POST)
     customer = _buyer(request)
     if request.method != "POST":

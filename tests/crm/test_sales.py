@@ -194,6 +194,14 @@ def test_goods_are_found_scanned_counted_and_taken_out(client_for: Any, stan: An
     assert basket(do="remove:tea-2", basket=two) == [("tea", "1")]
 
 
+def test_an_empty_screen_shows_itself_again(client_for: Any, stan: Any) -> None:
+    customer = make_customer()
+    browser = client_for(stan)
+    assert browser.post(SALE, {}).status_code == 200
+    assert browser.get(SALE, {"customer": customer.ref}).context["customer"] == customer
+    assert not Order.objects.exists()
+
+
 def test_buyers_are_found_by_number_last_digits_card_and_name() -> None:
     anna = make_customer(name="Anna Petrova", phone="+79123456789", external_id="C-1")
     boris = make_customer(name="Boris", phone="+79990006789")
