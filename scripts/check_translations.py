@@ -46,7 +46,7 @@ MARKED_CALL = re.compile(r"\b(npgettext|ngettext|pgettext|gettext|_)\(")
 NOT_TEXT = re.compile(
     r"{%\s*comment.*?{%\s*endcomment\s*%}|{#.*?#}"
     r"|{%\s*blocktrans(?:late)?\b.*?{%\s*endblocktrans(?:late)?\s*%}"
-    r"|<(script|style|code|svg)\b.*?</\1>|<!--.*?-->",
+    r"|<(script|style|code|kbd|svg)\b.*?</\1>|<!--.*?-->",
     re.DOTALL,
 )
 TAGS = re.compile(r"{%.*?%}|{{.*?}}", re.DOTALL)
@@ -56,7 +56,21 @@ ATTRIBUTES = re.compile(
 MARKUP = re.compile(r"<[^>]*>", re.DOTALL)
 ENTITY = re.compile(r"&#?\w+;")
 WORD = re.compile(r"[^\W\d_]{2,}")
-NAMES = {"Keepwell", "NPS", "CSV", "XLSX", "JSON", "API", "QR", "ID", "SKU", "URL", "EN", "RU"}
+NAMES = {
+    "Keepwell",
+    "NPS",
+    "CSV",
+    "XLSX",
+    "JSON",
+    "API",
+    "QR",
+    "ID",
+    "SKU",
+    "URL",
+    "EN",
+    "RU",
+    "Ctrl",
+}
 
 
 @dataclass(slots=True)
