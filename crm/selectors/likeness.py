@@ -12,7 +12,7 @@ from itertools import permutations
 WORTH_A_LOOK = 40  # a pair below is nobody's business
 CERTAIN = 90  # the same address and the same name
 MOST_TOKENS = 4
-SAME_NAME, SIMILAR_NAME = 0.95, 0.84
+SAME_NAME, PART_OF_NAME, SIMILAR_NAME = 0.95, 0.9, 0.84
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,9 @@ def name_likeness(first: str, second: str) -> float:
         return 0.0
     if one == other:
         return 1.0
+    shorter, longer = sorted((set(one.split()), set(other.split())), key=len)
+    if len(shorter) > 1 and shorter < longer:
+        return PART_OF_NAME  # with or without a patronymic or a second surname
     matcher = SequenceMatcher(None, one, other, autojunk=False)
     if matcher.real_quick_ratio() < SIMILAR_NAME or matcher.quick_ratio() < SIMILAR_NAME:
         return 0.0

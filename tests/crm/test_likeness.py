@@ -23,6 +23,8 @@ pytestmark = pytest.mark.django_db
         ("Пётр Сидоров", "Сидоров Петр", True),
         ("Nina Orlova", "Nina Orlowa", True),
         ("王小明", "王小明", True),
+        ("Nina Orlova", "Orlova Nina Sergeevna", True),
+        ("Nina", "Nina Orlova", False),
         ("Nina Orlova", "Anna Petrova", False),
         ("Андрей", "Андреи", False),
         ("", "", False),
