@@ -134,6 +134,8 @@ def order_edit(request: HttpRequest, ref: str) -> HttpResponse:
     lines = CorrectionFormSet(
         request.POST or None, prefix="lines", initial=[_line_initial(row) for row in rows]
     )
+    if order.customer and not _is_erased(order):
+        form.fields["customer"].help_text = str(order.customer)
     lines.known_costs = {row.product_id: row.unit_cost for row in rows}
     if request.method == "POST" and all([form.is_valid(), lines.is_valid()]):
         try:
@@ -175,10 +177,11 @@ def _correct(
 ) -> None:
     """Make the purchase what the form says; an amount counts where there are no lines."""
     changes: dict[str, Any] = {
-        "customer_id": data["customer"].pk if data["customer"] else None,
         "location_id": data["location"].pk if data["location"] else None,
         "channel": data["channel"],
     }
+    if not _is_erased(order):  # nobody can be named then, so nobody is changed
+        changes["customer_id"] = data["customer"].pk if data["customer"] else None
     # The form shows minutes: a time left alone keeps its seconds.
     if data["ordered_at"] != order.ordered_at.replace(second=0, microsecond=0):
         changes["ordered_at"] = data["ordered_at"]
@@ -196,12 +199,16 @@ def _correct(
 def _initial(order: Order) -> dict[str, Any]:
     at = order.ordered_at.astimezone(organisation_timezone())
     return {
-        "customer": order.customer.ref if order.customer else "",
+        "customer": order.customer.ref if order.customer and not _is_erased(order) else "",
         "ordered_at": at.strftime("%Y-%m-%dT%H:%M"),
         "location": order.location.code if order.location else None,
         "channel": order.channel,
         "amount": None if order.lines.all() else order.amount,
     }
+
+
+def _is_erased(order: Order) -> bool:
+    return order.customer is not None and order.customer.erased_at is not None
 
 
 def _line_initial(row: OrderLine) -> dict[str, Any]:

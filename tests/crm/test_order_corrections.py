@@ -133,6 +133,20 @@ def test_staff_correct_who_when_where_and_what(client_for: Any, stan: Any) -> No
     assert "9.00" in browser.get(f"/orders/{order.ref}/").text  # the line before
 
 
+def test_a_purchase_of_somebody_erased_can_be_corrected_and_stays_theirs(
+    client_for: Any, stan: Any
+) -> None:
+    customer = make_customer()
+    order = make_order(customer=customer, amount=5, ordered_at=NOON)
+    type(customer).objects.filter(pk=customer.pk).update(erased_at=NOON)
+    sent = {"ordered_at": "2026-03-02T12:00", "amount": "6"}
+    empty = {"lines-TOTAL_FORMS": "3", "lines-INITIAL_FORMS": "0"}
+    answer = client_for(stan).post(f"/orders/{order.ref}/edit/", sent | empty)
+    assert answer.status_code == 302, answer.content
+    order.refresh_from_db()
+    assert (order.amount, order.customer_id) == (6, customer.pk)
+
+
 def test_programs_correct_a_purchase_by_patch(api_client: Any) -> None:
     make_product(sku="tea", price=Decimal(3))
     order = make_order(amount=5, customer=make_customer())
