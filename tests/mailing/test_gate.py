@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from crm.services import record_consent
+from crm.services.merges import merge_customers, undo_merge
 from mailing.gate import can_send, quiet_until
 from mailing.models import Message, MessageContent
 from mailing.services import suppress_address
@@ -169,6 +170,30 @@ def test_the_frequency_cap_makes_the_next_one_wait(queue: Queue, settings: Any) 
     verdict = can_send(fresh(message), NOON)
     assert (verdict.reason, verdict.later) == ("frequency_cap", NOON + timedelta(days=1))
     assert can_send(fresh(queue(customer, kind="service")), NOON).is_yes
+
+
+def test_cap_and_consent_are_those_of_the_person(queue: Queue, settings: Any) -> None:
+    settings.MAILING_CAP_MESSAGES, settings.MAILING_CAP_DAYS = 1, 7
+    one, other = (make_customer(consent=True, happened_at=NOON) for _ in range(2))
+    sent = queue(one, kind="marketing")
+    Message.objects.filter(pk=sent.pk).update(state="sent", sent_at=NOON, handed_over_at=NOON)
+    message = queue(other, kind="marketing")
+    assert can_send(fresh(message), NOON).is_yes
+    merge = merge_customers(
+        person_id=one.pk, record_id=other.pk, source="staff", happened_at=NOON, actor="system"
+    )
+    assert can_send(fresh(message), NOON).reason == "frequency_cap"
+    record_consent(
+        customer_id=one.pk,
+        purpose="marketing",
+        is_granted=False,
+        happened_at=NOON + timedelta(hours=1),
+        actor="system",
+        source="staff",
+    )
+    assert can_send(fresh(message), NOON).reason == "no_consent"
+    undo_merge(merge_ref=merge.ref, happened_at=NOON, actor="system")
+    assert can_send(fresh(message), NOON).is_yes
 
 
 def test_a_survey_two_weeks_late_is_not_sent_any_more(queue: Queue) -> None:

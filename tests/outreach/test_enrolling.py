@@ -18,6 +18,7 @@ from common.errors import InvalidInput
 from common.models import Event
 from crm.models import Customer, Order
 from crm.services import change_order
+from crm.services.merges import merge_customers
 from feedback.models import Invitation
 from feedback.services import survey_url
 from mailing.models import Message, Template
@@ -220,6 +221,17 @@ def test_nobody_is_asked_twice_within_two_months(rule: Rule, clock: Any) -> None
         make_order(customer=customer, ordered_at=moment - 4 * DAY)
         enrol_due(moment)
     assert states()[2:] == [("skipped", "cooldown"), ("enrolled", "")]
+
+
+def test_a_person_with_two_records_is_asked_once(rule: Rule) -> None:
+    one, other = (make_customer(consent=True) for _ in range(2))
+    delivered(5, one)
+    delivered(4, other)
+    merge_customers(
+        person_id=one.pk, record_id=other.pk, source="staff", happened_at=NOON, actor="system"
+    )
+    enrol_due(NOON)
+    assert states() == [("enrolled", ""), ("skipped", "cooldown")]
 
 
 def test_changing_the_delay_asks_nobody_twice(rule: Rule) -> None:
