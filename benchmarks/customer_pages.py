@@ -253,6 +253,11 @@ def pages(client: Client, customers: int) -> dict[str, list[str]]:
         "customers, sorted": [f"/customers/?{query}" for query in sorts],
         "search": [f"/customers/?q={text}" for text in searches],
         "customer": [f"/customers/{ref}/" for ref in some],
+        "customer, its pieces": [
+            f"/customers/{ref}/{piece}/"
+            for ref in (*some, _ref(BUSY))
+            for piece in ("summary", "details", "panels")
+        ],
         "customer with 50,000 entries": [f"/customers/{_ref(BUSY)}/"],
         "timeline, first page": [f"/customers/{_ref(BUSY)}/timeline/"],
         "timeline, last page": [last_page(client, f"/customers/{_ref(BUSY)}/timeline/")],
@@ -265,7 +270,7 @@ def pages(client: Client, customers: int) -> dict[str, list[str]]:
 
 
 def _headers(url: str) -> dict[str, str]:
-    return HTMX if "/timeline/" in url else {}
+    return HTMX if url.count("/") > 3 and url.startswith("/customers/") else {}
 
 
 def last_page(client: Client, url: str) -> str:
