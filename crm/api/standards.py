@@ -29,6 +29,7 @@ from crm.services.run_steps import complete_run, do_step, give_up_run, skip_step
 from crm.services.runs import start_run
 
 MAX_TEXT = 4_000
+DECISIONS = [("done", "done"), ("skipped", "skipped")]
 STEPS = Prefetch("current__steps", Step.objects.order_by("position"))
 
 
@@ -124,7 +125,7 @@ class NewRunInput(StrictSerializer):
 class StepInput(StrictSerializer):
     """What became of a step. text: the answer, or why it is skipped."""
 
-    state = serializers.ChoiceField(choices=[("done", "done"), ("skipped", "skipped")])
+    state = serializers.ChoiceField(choices=DECISIONS)
     text = TextField(max_length=MAX_TEXT, required=False, allow_blank=True, default="")
     evidence_ref = LineField(max_length=64, required=False, allow_blank=True, default="")
 
