@@ -67,7 +67,7 @@ def offer_undo(request: HttpRequest, message: str | Promise, name: str, **kwargs
     token = token_urlsafe(16)
     offer = {"name": name, "kwargs": kwargs, "user": request.user.pk, "at": now()}
     cache.set(_key(token), offer, KEPT_SECONDS)
-    messages.success(request, message, extra_tags=f"{MARK}{token}")
+    messages.success(request, str(message), extra_tags=f"{MARK}{token}")
 
 
 @transaction.atomic

@@ -130,7 +130,7 @@ def _lines(customers: list[Customer], names: Sequence[str], is_masked: bool) -> 
         values: dict[str, Any] = {
             "location": customer.location.code if customer.location else "",
             "tags": ";".join(tags.get(customer.pk, ())),
-            CONSENT: {True: "yes", False: "no"}.get(agreed.get(customer.pk), ""),
+            CONSENT: {True: "yes", False: "no", None: ""}[agreed.get(customer.pk)],
         }
         if contact := contacts.get(customer.pk):
             seen = contact.masked() if is_masked else contact

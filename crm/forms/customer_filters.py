@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.http import QueryDict
@@ -173,10 +173,10 @@ class CustomerFilterForm(FilterForm):
 
     def query(self, *, without: Sequence[str] = ()) -> str:
         """Return the address's query that means the same, without what makes no sense."""
-        query = QueryDict(mutable=True)
+        query, data = QueryDict(mutable=True), cast(QueryDict, self.data)
         for name in self.fields:
             if _is_given(self.values[name]) and name not in without:
-                query.setlist(name, self.data.getlist(name))
+                query.setlist(name, data.getlist(name))
         return query.urlencode()
 
     def _own_filters(self, asked: dict[str, Any]) -> list[OwnFieldFilter]:

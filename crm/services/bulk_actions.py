@@ -166,7 +166,12 @@ def undo_moving(
     known = set(Location.objects.filter(pk__in=[one for one in before if one]).values_list("pk"))
     for old, ids in before.items():
         if old is None or (old,) in known:
-            still = Customer.objects.filter(pk__in=list(ids), location_id=location_id)
+            moved = Customer.objects.filter(pk__in=list(ids))
+            still = (
+                moved.filter(location_id=location_id)
+                if location_id
+                else moved.filter(location__isnull=True)
+            )
             set_shop(
                 customer_ids=list(still.values_list("pk", flat=True)),
                 location_id=old,

@@ -62,7 +62,7 @@ Chosen = tuple[CustomerFilterForm, list[Column], list[Column]]
 @roles_required(read=READERS)
 def customer_list(request: HttpRequest) -> HttpResponse:
     """Everybody, newest first, or those who fit; a saved view opens first if one was chosen."""
-    views = [] if request.GET.get("q") else list_views(user_id=request.user.pk, page=PAGE)
+    views = [] if request.GET.get("q") else list_views(user_id=int(request.user.pk or 0), page=PAGE)
     if not request.GET and (first := _first_view(views, request)):
         return redirect(f"{request.path}?{first.query}&view={first.ref}")
     form, columns, shown = _asked(request, request.GET)
@@ -129,7 +129,7 @@ def customer_bulk(request: HttpRequest) -> HttpResponse:
             raise bulk_actions.NobodyChosen
         _DOINGS[form.cleaned_data["action"]](request, form.cleaned_data, ids)
     except DomainError as error:
-        messages.error(request, error.message)
+        messages.error(request, str(error.message))
     return redirect(back)
 
 
@@ -155,7 +155,7 @@ def customer_export(request: HttpRequest) -> HttpResponseBase:
             actor=actor_of(request),
         )
     except DomainError as error:
-        messages.error(request, error.message)
+        messages.error(request, str(error.message))
         return redirect(_back(request))
     customers = filter_customers(asked)
     if ids is not None:
@@ -241,7 +241,7 @@ def _asked(request: HttpRequest, query: QueryDict) -> Chosen:
     columns = customer_columns(own_fields, request.user)
     form = CustomerFilterForm(
         query,
-        shops=list_locations(),
+        shops=list(list_locations()),
         tags=tags_to_choose(),
         own_fields=own_fields,
         columns=[(column.key, column.label) for column in columns],

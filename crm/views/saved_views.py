@@ -31,7 +31,7 @@ def view_save(request: HttpRequest) -> HttpResponse:
     query = _kept(request.POST.get("query", ""))
     try:
         view = save_view(
-            owner_id=request.user.pk,
+            owner_id=int(request.user.pk or 0),
             page=page,
             name=request.POST.get("name", ""),
             query=query,
@@ -40,7 +40,7 @@ def view_save(request: HttpRequest) -> HttpResponse:
             actor=actor_of(request),
         )
     except DomainError as error:
-        messages.error(request, error.message)
+        messages.error(request, str(error.message))
         return redirect(f"{reverse(PAGES[page])}?{query}")
     messages.success(request, _("The view “%(name)s” is saved.") % {"name": view})
     return _opened(view)
@@ -59,12 +59,16 @@ def view_change(request: HttpRequest, ref: str) -> HttpResponse:
         changes["query"] = _kept(request.POST.get("query", ""))
     try:
         view = change_view(
-            ref=ref, owner_id=request.user.pk, happened_at=now(), actor=actor_of(request), **changes
+            ref=ref,
+            owner_id=int(request.user.pk or 0),
+            happened_at=now(),
+            actor=actor_of(request),
+            **changes,
         )
     except DomainError as error:
         if error.status == 404:
             raise
-        messages.error(request, error.message)
+        messages.error(request, str(error.message))
         return redirect(reverse("crm:customer_list"))
     messages.success(request, _("Saved."))
     return _opened(view)
@@ -75,7 +79,7 @@ def view_change(request: HttpRequest, ref: str) -> HttpResponse:
 def view_delete(request: HttpRequest, ref: str) -> HttpResponse:
     """Delete one's view; it can be brought back for a moment."""
     kept = delete_view(
-        ref=ref, owner_id=request.user.pk, happened_at=now(), actor=actor_of(request)
+        ref=ref, owner_id=int(request.user.pk or 0), happened_at=now(), actor=actor_of(request)
     )
     said = _("The view “%(name)s” is deleted.") % {"name": kept["name"]}
     offer_undo(request, said, "view.deleted", kept=kept)
