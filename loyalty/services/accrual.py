@@ -12,11 +12,10 @@ from django.utils.translation import gettext_lazy as _
 
 from common.errors import Conflict
 from common.time import now
-from crm.models import Order
+from crm.models import Customer, Order
 from loyalty.models import PointsTransaction, Programme
 from loyalty.selectors.due import earn_key, qualifying_orders
 from loyalty.selectors.earning import Terms, earning_of
-from loyalty.selectors.journal import home_accounts
 from loyalty.selectors.programme import get_programme, terms_of
 from loyalty.services.ledger import (
     ACTIVE,
@@ -79,8 +78,9 @@ def award_batch(
 
     Orders that earned before, or don't qualify, are left out.
     terms: the programme's, if the caller read them already.
-    Enrols new customers, locks the accounts in the order of their ids, looks for the keys, reads
-    the clock, and only then writes. The number of statements doesn't depend on that of orders.
+    Locks the customers, enrols new ones, locks the accounts, both in the order of their ids, looks
+    for the keys, reads the clock, and only then writes. The number of statements doesn't depend on
+    that of orders.
     """
     purchases = [
         Purchase(*row)
@@ -95,6 +95,9 @@ def award_batch(
     for one in purchases:
         first = joined.get(one.customer_id, one.ordered_at)
         joined[one.customer_id] = min(first, one.ordered_at)
+    # A merge of any of them waits until this is written, or this until the merge is.
+    held = Customer.objects.select_for_update(no_key=True).filter(pk__in=joined).order_by("pk")
+    list(held.values_list("pk", flat=True))
     account_ids = enrol_customers(programme=programme, joined=joined, recorded_at=now())
     accounts = lock_accounts(account_ids.values())
     recorded = set(
@@ -103,15 +106,12 @@ def award_batch(
         ).values_list("source_key", flat=True)
     )
     terms = terms or terms_of(programme)
-    # Who was merged while we waited for the lock is left to the next sweep.
-    homes = home_accounts(joined)
     clock = now()
     releases = draft_releases(accounts, clock)
     drafts = [
         _draft(one, accounts[account_ids[one.customer_id]], terms, actor=actor, clock=clock)
         for one in purchases
-        if earn_key(one.id) not in recorded
-        and account_ids.get(one.customer_id, 0) == homes.get(one.customer_id)
+        if earn_key(one.id) not in recorded and one.customer_id in account_ids
     ]
     return write_drafts([*releases, *drafts], recorded_at=clock)[len(releases) :]
 

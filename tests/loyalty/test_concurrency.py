@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import connection, connections
 
 from common.time import now
+from crm.models import IdentityLink, Merge
+from crm.services.merges import MergedAlready, merge_customers
 from loyalty.models import Membership, PointsAccount, PointsTransaction
-from loyalty.selectors import verify_ledger
+from loyalty.selectors import balance_of, verify_ledger
 from loyalty.services import accrue_due, award_points, open_programme, release_due
 from tests.cast import ACTOR, make_customer, make_order
 
@@ -105,3 +108,40 @@ def test_the_account_is_locked_while_points_are_written(orders) -> None:
     with transaction.atomic(), CaptureQueriesContext(connection) as queries:
         lock_accounts(PointsAccount.objects.values_list("pk", flat=True))
     assert any("FOR UPDATE" in q["sql"] and "ORDER BY" in q["sql"] for q in queries)
+
+
+def test_two_records_merged_by_many_at_once_are_merged_once(orders) -> None:
+    accrue_due(now(), everything=True)
+    one, other = orders[0].customer, orders[1].customer
+
+    def merge(person, record):
+        return merge_customers(
+            person_id=person.pk,
+            record_id=record.pk,
+            source="staff",
+            happened_at=now(),
+            actor=ACTOR,
+        )
+
+    pairs = [(one, other), (other, one)] * 2
+    answers = at_once(*[partial(merge, *pair) for pair in pairs])
+    assert sum(isinstance(answer, Merge) for answer in answers) == 1
+    assert sum(isinstance(answer, MergedAlready) for answer in answers) == WORKERS - 1
+    assert Merge.objects.count() == IdentityLink.objects.count() == 1
+    assert verify_ledger().drifts == []
+
+
+def test_points_earned_while_records_are_merged_go_to_the_person(orders) -> None:
+    one, other = orders[0].customer, orders[1].customer
+    at_once(
+        lambda: accrue_due(now(), everything=True),
+        lambda: merge_customers(
+            person_id=one.pk, record_id=other.pk, source="staff", happened_at=now(), actor=ACTOR
+        ),
+        lambda: accrue_due(now(), everything=True),
+    )
+    accrue_due(now(), everything=True)
+    release_due(now())
+    assert verify_ledger().drifts == []
+    earned = sum(order.amount for order in orders if order.customer in (one, other))
+    assert balance_of(one.pk, now()).outstanding == earned

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.metrics.worlds import customers, order, record
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 pytestmark = pytest.mark.django_db
+minutes = count()
 KEY = "repeat_purchase_rate_lifetime"
 
 
@@ -40,7 +42,8 @@ def join(people: list[Any]) -> Any:
 
 
 def figure(**cut: Any) -> tuple[int | None, int | None, list[int]]:
-    run = recompute(now=NOW, **cut)
+    # A minute apart, so that the newest run is never taken for an older one.
+    run = recompute(now=NOW + timedelta(minutes=next(minutes)), **cut)
     found = Snapshot.objects.get(run=run, kpi=KEY, unit="all")
     return found.numerator, found.denominator, sorted(members_of(found, "denominator"))
 
