@@ -72,6 +72,7 @@ def test_it_records_a_purchase_with_lines(api_client, settings):
         "delivered_at": "2026-03-02T12:00:00Z",
         "amount": "15.99",
         "cost": "6.50",
+        "refunded": "0.00",
         "currency": "EUR",
     }
     assert answer["Location"] == f"{URL}{ref}/"

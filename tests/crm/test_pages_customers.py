@@ -57,8 +57,10 @@ def test_the_list_shows_contact_shop_and_last_purchase(client_for, stan):
     make_order(customer=customer, ordered_at=NOON, status="cancelled")
     [row] = client_for(stan).get("/customers/").context["rows"]
     assert row.customer == customer
-    assert row.contact.phone == "+79123456789"
-    assert (row.figures.orders, row.figures.last_at) == (1, NOON)
+    shown = {cell.column.key: cell.value for cell in row.cells}
+    assert shown["contact"].phone == "+79123456789"
+    assert shown["location"] == shop
+    assert (shown["orders"], shown["last_seen_at"]) == (1, NOON)
 
 
 def test_analysts_see_contacts_masked(client_for, ana):

@@ -153,7 +153,7 @@ def walk(installation: RunningKeepwell) -> None:
         page.goto(f"{installation.base_url}/metrics/")
         assert "Would recommend" in page.locator("main").inner_text()
         page.goto(f"{installation.base_url}/customers/{kim.json['ref']}/")
-        page.get_by_text("9 / 10").wait_for()  # panels come after the page
+        page.get_by_text("9 / 10").first.wait_for()  # panels come after the page
         shown = page.locator("main").inner_text()
         assert "120" in shown
         assert "9 / 10" in shown
