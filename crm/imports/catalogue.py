@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from django.conf import settings
 from django.db import models, transaction
@@ -81,7 +81,7 @@ class Locations(Kind):
 
     name = "locations"
     key = "code"
-    stored: ClassVar = ("name", "timezone")
+    stored = ("name", "timezone")
 
     def list_columns(self, mapping: Mapping) -> list[Column]:
         """Columns of a file of shops."""
@@ -112,7 +112,7 @@ class Products(Kind):
 
     name = "products"
     key = "sku"
-    stored: ClassVar = (
+    stored = (
         "name",
         "category",
         "kind",

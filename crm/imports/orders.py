@@ -79,7 +79,7 @@ class Orders(Kind):
     name = "orders"
     key = "order_id"
     derived: ClassVar = {"location_id": "location", "product_id": "sku", "amount": "order_id"}
-    stored: ClassVar = (
+    stored = (
         "customer_id",
         "ordered_at",
         "delivered_at",

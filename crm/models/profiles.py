@@ -15,7 +15,6 @@ from common.money import MoneyField, QuantityField
 from common.refs import new_ref
 from crm.models.customers import ConsentEvent, Customer
 
-
 NEVER = datetime(1900, 1, 1, tzinfo=UTC)
 
 

@@ -20,6 +20,7 @@ from common.keyset import keyset_page
 from common.requests import actor_of
 from common.time import now
 from crm.forms.refusals import show_refusal
+from crm.roles import may_write
 from crm.selectors import language_of
 from feedback import selectors, services
 from feedback.forms import SurveyForm, VoidForm
@@ -37,7 +38,7 @@ def survey_list(request: HttpRequest) -> HttpResponse:
     context = {
         "surveys": selectors.survey_counts(),
         "responses": page.rows,
-        "may_void": request.user.role in WRITERS,
+        "may_void": may_write(request.user),
         **page.urls(request),
     }
     return render(request, "feedback/survey_list.html", context)
