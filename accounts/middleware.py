@@ -16,11 +16,21 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext
 
+from accounts.permissions import lead_whole_page, page_of_fragment
 from common.problems import is_api, plain_problem
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 # Where somebody without the second factor still gets to: signing in and out, language, health.
 OPEN_PREFIXES = ("/accounts/", "/i18n/", "/healthz/")
+
+
+def owes_second_factor(request: HttpRequest) -> bool:
+    """Whether somebody of the business signed in without the second factor asked of them."""
+    user = request.user
+    if not settings.REQUIRE_STAFF_TOTP or not user.is_authenticated or not user.works_here:
+        return False
+    records = get_authentication_records(request, user)
+    return all(record["method"] != "mfa" for record in records)
 
 
 class UserLanguageMiddleware:
@@ -56,16 +66,14 @@ class SecondFactorMiddleware:
         self, request: HttpRequest, view: Any, args: Any, kwargs: Any
     ) -> HttpResponse | None:
         """Called by Django before the page's view."""
-        if not settings.REQUIRE_STAFF_TOTP or request.path.startswith(OPEN_PREFIXES):
-            return None
-        user = request.user
-        if not user.is_authenticated or not user.works_here:
-            return None
-        if any(record["method"] == "mfa" for record in get_authentication_records(request, user)):
+        if request.path.startswith(OPEN_PREFIXES) or not owes_second_factor(request):
             return None
         if is_api(request):
             title = gettext("Show your second factor in the browser first.")
             return plain_problem(request, status=403, code="second_factor", title=title)
-        if is_mfa_enabled(user, [Authenticator.Type.TOTP]):
-            return redirect_to_login(request.get_full_path(), reverse("mfa_reauthenticate"))
-        return redirect("mfa_activate_totp")
+        if is_mfa_enabled(request.user, [Authenticator.Type.TOTP]):
+            page = page_of_fragment(request) or request.get_full_path()
+            answer = redirect_to_login(page, reverse("mfa_reauthenticate"))
+        else:
+            answer = redirect("mfa_activate_totp")
+        return lead_whole_page(request, answer)

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
@@ -52,11 +52,21 @@ def roles_required(
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
     """Lead to signing in, and from there back; a fragment takes its whole page there."""
+    return lead_whole_page(
+        request, redirect_to_login(page_of_fragment(request) or request.get_full_path())
+    )
+
+
+def page_of_fragment(request: HttpRequest) -> str:
+    """The path of the page that asks for a fragment of itself; empty for a whole page."""
     try:
-        page = urlsplit(request.headers.get("HX-Current-URL", "")).path
+        return urlsplit(request.headers.get("HX-Current-URL", "")).path
     except ValueError:  # a header that no browser sends
-        page = ""
-    answer = redirect_to_login(page or request.get_full_path())
+        return ""
+
+
+def lead_whole_page(request: HttpRequest, answer: HttpResponseRedirect) -> HttpResponse:
+    """The redirect itself, or for a fragment: its whole page goes there, not only its place."""
     if request.headers.get("HX-Request") != "true":
         return answer
     return HttpResponse(status=204, headers={"HX-Redirect": answer.url})

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
+from accounts.middleware import owes_second_factor
 from common.registry import menu_entries, page_keys, quick_actions
 
 
@@ -19,10 +20,12 @@ def layout(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {"layout": "public", "menu": [], "is_demo": settings.IS_DEMO}
+    # A menu would lead nowhere before the second factor, and the bell would ask in vain.
+    is_staff = user.works_here and not owes_second_factor(request)
     return {
-        "layout": "staff" if user.works_here else "portal",
-        "menu": _menu(user.role, request.path) if user.works_here else [],
-        "quick_actions": _actions(user.role) if user.works_here else [],
+        "layout": "staff" if is_staff else "portal",
+        "menu": _menu(user.role, request.path) if is_staff else [],
+        "quick_actions": _actions(user.role) if is_staff else [],
         "is_demo": settings.IS_DEMO,
     }
 

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.django_db
 LOGIN = "/accounts/login/"
 ACTIVATE, AUTHENTICATE = "/accounts/2fa/totp/activate/", "/accounts/2fa/authenticate/"
 REAUTHENTICATE = "/accounts/2fa/reauthenticate/"
+PAGE_WITH_MENU = "/"
 PAGE = "/admin/"  # a page of the business's people that is always there
 
 
@@ -104,6 +105,23 @@ def test_whoever_has_no_second_factor_is_led_to_set_one_up(alice: User) -> None:
     assert (answer.status_code, answer.url) == (302, ACTIVATE)
     enrol(client)
     assert client.get(PAGE).status_code == 200
+
+
+@second_factor_required
+def test_until_it_is_shown_there_is_no_menu_and_nothing_asks_for_fragments(alice: User) -> None:
+    client = log_in(alice)
+    page = client.get(ACTIVATE).content.decode()
+    assert "sidebar" not in page
+    assert "hx-get" not in page
+    assert "/accounts/logout/" in page
+    enrol(client)
+    assert "sidebar" in client.get(PAGE_WITH_MENU).content.decode()
+
+
+@second_factor_required
+def test_a_fragment_takes_its_whole_page_to_the_second_factor(alice: User) -> None:
+    answer = log_in(alice).get("/notifications/bell/", headers={"HX-Request": "true"})
+    assert (answer.status_code, answer["HX-Redirect"]) == (204, ACTIVATE)
 
 
 @second_factor_required
