@@ -70,7 +70,7 @@ merges = st.lists(st.tuples(places, places), min_size=1, max_size=5)
 examples = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
-    max_examples=25,
+    max_examples=15,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],  # a whole world is slow to shrink
 )
@@ -224,6 +224,7 @@ def test_undone_merges_leave_every_row_as_it_was(
         assert shown(people, clock()) == seen
 
 
+@pytest.mark.any_database
 @settings(examples, max_examples=2)
 @given(worlds, merges)
 def test_undone_merges_leave_every_figure_as_it_was(

@@ -180,7 +180,7 @@ def test_no_promise_of_no_time() -> None:
 class Orders(TestCase):
     """Contacts that become known in any order leave the same conversation."""
 
-    @settings(deadline=None, max_examples=40)
+    @settings(deadline=None, max_examples=20)
     @given(
         st.lists(
             st.sampled_from(["question", "thanks", "answer", "attempt", "voicemail", "note"]),
@@ -196,7 +196,7 @@ class Orders(TestCase):
         shuffled = random.sample(contacts, len(contacts))
         assert _settled(contacts) == _settled(shuffled) == _expected(contacts)
 
-    @settings(deadline=None, max_examples=25)
+    @settings(deadline=None, max_examples=15)
     @given(st.lists(st.integers(0, 6), min_size=7, max_size=7), st.integers(0, 6))
     def test_a_mended_time_settles_as_if_it_had_always_been_so(
         self, minutes: list[int], which: int

@@ -138,6 +138,7 @@ def _own_data_folder(tmp_path, settings):
     settings.KEEPWELL_DATA_DIR = tmp_path / "data"
 
 
+@pytest.mark.any_database
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("few")
 def test_the_demo_is_a_living_business_and_loads_once():
@@ -185,6 +186,7 @@ def test_the_demo_is_a_living_business_and_loads_once():
     assert enrol_due(now()) > 0  # messages are due to consenting customers
 
 
+@pytest.mark.any_database
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("few")
 def test_with_the_dates_kept_messages_are_due_too():
