@@ -39,7 +39,11 @@ LANGUAGES = ("en", "ru", "zh-hans")
 STAFF_PAGES = {
     "home": "/",
     "customers": "/customers/",
-    "customer": r"/customers/[a-z0-9]{10,}/",  # the first one of the list
+    "customer": r"/customers/[a-z0-9]{12}/",  # the first one of the list
+    "inbox": "/inbox/",
+    "tasks": "/tasks/",
+    "standards": "/standards/scorecard/",
+    "counter": "/orders/quick/",
     "complaints": "/complaints/",
     "metrics": "/metrics/",
     "cohorts": "/metrics/cohorts/",
@@ -48,6 +52,7 @@ PORTAL_PAGES = {"portal": "/me/"}
 README_PICTURES = {
     ("home", "light"),
     ("customer", "light"),
+    ("inbox", "light"),
     ("metrics", "light"),
     ("metrics", "dark"),
     ("cohorts", "light"),
