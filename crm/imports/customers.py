@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
@@ -19,7 +20,7 @@ from crm.imports.customer_rows import (
     known_customers,
     write_customers,
 )
-from crm.imports.forgotten import refuse_forgotten
+from crm.imports.forgotten import forgotten, forgotten_keys, refuse_forgotten
 from crm.imports.kinds import Checked, Counts, Kind
 from crm.imports.lookups import Lookup
 from crm.imports.mapping import Mapping
@@ -80,6 +81,7 @@ class Customers(Kind):
     def apply(self, records: list[Any], *, stamp: str, scratch: Scratch) -> Counts:
         """Insert and update customers with contacts, tags, search terms and consent."""
         known = known_customers([key for key, _row in records])
+        records = self._without_forgotten(records, known, scratch)
         answered = consent_answers([customer.id for customer in known.values()])
         new = [key for key, _row in records if key not in known]
         ids = dict(zip(new, self.new_ids(Customer, len(new)), strict=True))
@@ -121,6 +123,24 @@ class Customers(Kind):
         if not self.context.is_dry_run:
             write_customers(writes, {customer.id for customer in known.values()})
         return counts
+
+    def _without_forgotten(
+        self, records: list[Any], known: Collection[str], scratch: Scratch
+    ) -> list[Any]:
+        """Leave out who was erased after the rows were checked.
+
+        Known customers are locked by now: an erasure under way was waited for, and is seen here.
+        """
+        gone = forgotten_keys(
+            (key, dict(zip(self.stored, row, strict=True)))
+            for key, row in records
+            if key not in known
+        )
+        if not gone:
+            return records
+        reason = forgotten().reason
+        self.refuse((line, self.key, "", reason) for line in scratch.lines_of(gone))
+        return [(key, row) for key, row in records if key not in gone]
 
     def _constants(self, stamp: str) -> tuple[Any, ...]:
         return (Customer.Kind.PERSON, Customer.Stage.LEAD, self.context.is_invented, stamp)

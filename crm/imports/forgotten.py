@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
@@ -60,3 +60,19 @@ def refuse_forgotten(checked: Checked) -> None:
         for place in places[kind, value]:
             if ids[place] not in known:
                 checked.spoil(kind, place, forgotten())
+
+
+def forgotten_keys(records: Iterable[tuple[str, Mapping[str, Any]]]) -> set[str]:
+    """Return the external ids of those records that somebody erased is known by.
+
+    records: external id and what else is stored. One query while nobody was ever erased.
+    """
+    if not ErasedIdentity.objects.exists():
+        return set()
+    keys: dict[Identity, set[str]] = {}
+    for key, fields in records:
+        for name, compare in COMPARED.items():
+            value = key if name == Kind.EXTERNAL_ID else fields.get(name)
+            if value:
+                keys.setdefault((name, compare(value)), set()).add(key)
+    return {key for identity in erased_among(keys) for key in keys[identity]}

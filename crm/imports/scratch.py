@@ -98,6 +98,12 @@ class Scratch:
         query = f"SELECT key FROM spoiled WHERE key IN ({places})"  # noqa: S608
         return {key for (key,) in self.connection.execute(query, list(keys))}
 
+    def lines_of(self, keys: Iterable[str]) -> list[int]:
+        """Return the lines of some records."""
+        query = "SELECT line FROM line WHERE key = ?"
+        found = (self.connection.execute(query, (key,)).fetchall() for key in keys)
+        return [line for rows in found for (line,) in rows]
+
     def remove_lines(self, lines: Iterable[int]) -> None:
         """Take rows out again that turned out unusable."""
         self.connection.executemany("DELETE FROM line WHERE line = ?", ((line,) for line in lines))

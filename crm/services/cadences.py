@@ -51,6 +51,9 @@ def set_cadence(
         raise InvalidInput(fields={"every_days": [str(_("Give 1 to 3,650 days."))]})
     check_assignee(assignee_id)
     customer = Customer.objects.select_for_update().get(pk=customer_id)
+    # Of records that were merged each may have brought its own: one rhythm per person is meant.
+    others = ContactCadence.objects.filter(customer_id__in=siblings_of(customer_id))
+    others.exclude(customer=customer).delete()
     cadence = ContactCadence.objects.filter(customer=customer).first()
     if cadence is None:
         last = _last_contact_at(customer_id)
@@ -76,9 +79,13 @@ def set_cadence(
 
 @transaction.atomic
 def end_cadence(*, customer_id: int, happened_at: datetime, actor: str) -> None:
-    """Stop asking to get in touch; an open task for it is not needed any more."""
+    """Stop asking to get in touch; an open task for it is not needed any more.
+
+    Concerns every record of the person.
+    """
     customer = Customer.objects.select_for_update().get(pk=customer_id)
-    if not ContactCadence.objects.filter(customer=customer).delete()[0]:
+    records = siblings_of(customer_id)
+    if not ContactCadence.objects.filter(customer_id__in=records).delete()[0]:
         return
     for task in _open_tasks(customer_id):
         finish_task(task_id=task.pk, happened_at=happened_at, actor=actor, is_needed=False)
@@ -97,7 +104,7 @@ def contact_made(*, customer_id: int, at: datetime, actor: str = SYSTEM) -> None
     for cadence in cadences.order_by("pk"):
         if cadence.last_contact_at and at <= cadence.last_contact_at:
             continue
-        for task in _open_tasks(cadence.customer_id):
+        for task in _open_tasks(cadence.customer_id):  # of the person; the first one closes them
             done_at = max(at, task.created_at)  # one that was written down late
             finish_task(task_id=task.pk, happened_at=done_at, actor=actor)
         ContactCadence.objects.filter(pk=cadence.pk).update(
@@ -153,7 +160,8 @@ def _open_one(cadence_id: int, now: datetime) -> int:
 
 def _count_again(task: Task, happened_at: datetime, actor: str) -> None:
     """Whoever finishes the task, done or not needed, has the next one come in its turn."""
-    for cadence in ContactCadence.objects.filter(customer_id=task.customer_id or 0):
+    records = siblings_of(task.customer_id) if task.customer_id else []
+    for cadence in ContactCadence.objects.filter(customer_id__in=records):
         next_due_at = _due_after(happened_at, cadence.every_days)
         ContactCadence.objects.filter(pk=cadence.pk).update(next_due_at=next_due_at)
 
@@ -176,7 +184,9 @@ def _last_contact_at(customer_id: int) -> datetime | None:
 def _open_tasks(customer_id: int) -> list[Task]:
     return list(
         Task.objects.filter(
-            customer_id=customer_id, origin=Task.Origin.CADENCE, status=Task.Status.OPEN
+            customer_id__in=siblings_of(customer_id),
+            origin=Task.Origin.CADENCE,
+            status=Task.Status.OPEN,
         )
     )
 

@@ -64,10 +64,8 @@ def erase_customer(
 
 
 def _erase(customer_id: int, happened_at: datetime, actor: str, reason: str) -> Erasure:
-    ids = sorted(siblings_of(customer_id))
-    people = list(
-        Customer.objects.select_for_update(of=("self",)).filter(pk__in=ids).order_by("pk")
-    )
+    people = _lock(customer_id)
+    ids = [person.pk for person in people]
     if any(person.erased_at for person in people):
         raise ErasedAlready
     known = _identities(people)
@@ -92,6 +90,17 @@ def _erase(customer_id: int, happened_at: datetime, actor: str, reason: str) -> 
             codes={"reason": reason, "records": len(people)},
         )
     return Erasure(len(people), len(files), {name: count for name, count in rows.items() if count})
+
+
+def _lock(customer_id: int) -> list[Customer]:
+    """Lock all records of the person, those included that were merged while we waited."""
+    people: list[Customer] = []
+    while True:
+        ids = sorted(siblings_of(customer_id))
+        if ids == [person.pk for person in people]:
+            return people
+        rows = Customer.objects.select_for_update(of=("self",)).filter(pk__in=ids)
+        people = list(rows.order_by("pk"))
 
 
 def _in_order() -> Iterable[PersonalData]:

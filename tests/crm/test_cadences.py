@@ -173,6 +173,34 @@ def test_a_contact_with_any_record_of_the_person_counts() -> None:
     assert find_cadence(person.pk) == ContactCadence.objects.get(customer=record)
 
 
+def two_of_one_person() -> tuple[Customer, Customer]:
+    """A merged person whose records each brought a rhythm."""
+    person, record = make_customer(), make_customer()
+    weekly(person)
+    weekly(record)
+    Customer.objects.filter(pk=record.pk).update(person=person)
+    return person, record
+
+
+def test_two_rhythms_of_merged_records_open_one_task_at_a_time() -> None:
+    person, record = two_of_one_person()
+    assert open_due_cadences(MIDNIGHT + 7 * DAY) == 1
+    task = Task.objects.get()
+    finish_task(task_id=task.pk, is_needed=False, happened_at=NOON + 9 * DAY, actor="user:1")
+    assert {next_due(person), next_due(record)} == {MIDNIGHT + 16 * DAY}
+
+
+def test_setting_or_ending_the_rhythm_of_a_merged_person_concerns_all_records() -> None:
+    person, _record = two_of_one_person()
+    weekly(person, every_days=30)
+    assert ContactCadence.objects.get().customer == person
+    two = make_customer()
+    weekly(two)
+    Customer.objects.filter(pk=two.pk).update(person=person)
+    end_cadence(customer_id=person.pk, happened_at=NOON, **ACTOR)
+    assert not ContactCadence.objects.exists()
+
+
 def test_the_task_finished_by_hand_has_the_next_come_in_its_turn() -> None:
     customer = make_customer()
     weekly(customer)

@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 from common.errors import NotFound
 from common.models import Event, IdempotencyKey
 from common.registry import personal_data
+from crm.imports.customers import Customers
 from crm.imports.files import import_file
 from crm.models import (
     Attachment,
@@ -250,6 +251,24 @@ def test_an_import_of_the_erased_person_is_refused_with_the_reason(tmp_path):
     assert refused.rejects[0]["reason"].startswith("Erased")
     assert not Order.objects.filter(external_id="O-1").exists()
     assert lines_with(WORDS, dump() + rejects.read_text()) == []
+
+
+def test_who_is_erased_while_an_import_runs_is_not_brought_back(tmp_path, monkeypatch):
+    zaphira = make_zaphira()
+    settle = Customers.settle
+
+    def erase_then_settle(kind, scratch):
+        erase(zaphira)
+        settle(kind, scratch)
+
+    monkeypatch.setattr(Customers, "settle", erase_then_settle)
+    people = tmp_path / "people.csv"
+    people.write_text(ROWS)
+    outcome = run_import("customers", people)
+    assert (outcome.counts.created, outcome.rejected) == (1, 3)
+    assert [one["line"] for one in outcome.rejects] == [2, 3, 4]
+    assert all(one["reason"].startswith("Erased") for one in outcome.rejects)
+    assert lines_with(WORDS, dump()) == []
 
 
 def test_a_cell_that_was_wrong_beside_is_not_kept_either(tmp_path):
