@@ -6,8 +6,11 @@ from ipaddress import ip_address
 from typing import Any
 
 from django.conf import settings
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from common.services import SYSTEM
+
+LONGEST_ADDRESS = 1_500  # encoded three times as long; redirects of over 8,192 are refused
 
 
 def actor_of(request: Any) -> str:
@@ -43,4 +46,10 @@ def client_ip(request: Any) -> str:
     return "127.0.0.1"
 
 
-__all__ = ["SYSTEM", "actor_of", "client_ip"]
+def own_page(address: str) -> str:
+    """Return an address given by a form if it is the path of a page of ours, else nothing."""
+    is_path = address.startswith("/") and len(address) <= LONGEST_ADDRESS
+    return address if is_path and url_has_allowed_host_and_scheme(address, None) else ""
+
+
+__all__ = ["SYSTEM", "actor_of", "client_ip", "own_page"]

@@ -6,12 +6,11 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from common.errors import DomainError
-from common.requests import actor_of
+from common.requests import actor_of, own_page
 from common.time import now
 from common.undo import take_back
 
@@ -31,7 +30,4 @@ def undo(request: HttpRequest) -> HttpResponse:
         messages.error(request, str(error.message))
     else:
         messages.success(request, _("Undone."))
-    page = request.POST.get("next", "")
-    if not url_has_allowed_host_and_scheme(page, {request.get_host()}, request.is_secure()):
-        page = "/"
-    return redirect(page)
+    return redirect(own_page(request.POST.get("next", "")) or "/")

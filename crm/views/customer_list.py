@@ -17,7 +17,7 @@ from accounts.models import Role
 from accounts.permissions import MANAGERS, roles_required
 from common.errors import DomainError
 from common.keyset import keyset_page
-from common.requests import actor_of
+from common.requests import LONGEST_ADDRESS, actor_of
 from common.time import local_date, now
 from common.undo import offer_undo
 from crm import exports
@@ -302,5 +302,6 @@ def _chosen_ids(request: HttpRequest) -> list[int]:
 
 def _back(request: HttpRequest) -> str:
     """The list as it was, its filters and place included."""
-    query = QueryDict(request.POST.get("here", ""))
+    here = request.POST.get("here", "")
+    query = QueryDict(here if len(here) <= LONGEST_ADDRESS else "")
     return f"{reverse('crm:customer_list')}?{query.urlencode()}"

@@ -9,7 +9,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -17,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.permissions import MANAGERS, roles_required
 from common.errors import DomainError
 from common.keyset import keyset_page
-from common.requests import actor_of
+from common.requests import actor_of, own_page
 from common.time import local_date, now, start_of_day
 from common.undo import offer_undo
 from crm.forms.inbox import PERIOD_DAYS, FiguresForm, InboxFilterForm, PlaceForm, PromiseForm
@@ -165,7 +164,5 @@ def inbox_figures(request: HttpRequest) -> HttpResponse:
 
 def _back(request: HttpRequest) -> str:
     """Return the list as it was filtered, wherever the form said it stood."""
-    back = request.POST.get("back", "")
-    if url_has_allowed_host_and_scheme(back, allowed_hosts=None) and back.startswith("/inbox/"):
-        return back
-    return reverse("crm:inbox")
+    back = own_page(request.POST.get("back", ""))
+    return back if back.startswith("/inbox/") else reverse("crm:inbox")

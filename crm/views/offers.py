@@ -6,14 +6,13 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.permissions import roles_required
 from common.errors import DomainError
 from common.keyset import keyset_page
-from common.requests import actor_of
+from common.requests import actor_of, own_page
 from common.time import now
 from common.undo import offer_undo
 from crm.forms.leaving import AnswerForm, OfferFilterForm, OfferForm
@@ -118,7 +117,6 @@ def offer_answer(request: HttpRequest, ref: str) -> HttpResponse:
 
 def _back(request: HttpRequest, offer: Offer) -> HttpResponse:
     """Return to where the button stood, if that is one of our pages."""
-    place = request.POST.get("next", "")
-    if url_has_allowed_host_and_scheme(place, allowed_hosts=None) and place.startswith("/"):
+    if place := own_page(request.POST.get("next", "")):
         return redirect(place)
     return redirect("crm:customer_offers", ref=offer.customer.ref)

@@ -9,7 +9,6 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -17,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.permissions import roles_required
 from common.errors import DomainError
 from common.keyset import keyset_page
-from common.requests import actor_of
+from common.requests import actor_of, own_page
 from common.time import now
 from common.undo import offer_undo
 from crm.forms.refusals import show_refusal
@@ -77,7 +76,7 @@ def task_list(request: HttpRequest) -> HttpResponse:
     try:
         _change_ticked(request, form)
     except DomainError as error:
-        messages.error(request, str(error))
+        messages.error(request, _("Nothing was changed: %(why)s") % {"why": error})
     return redirect(request.get_full_path())
 
 
@@ -232,7 +231,9 @@ def task_finish(request: HttpRequest, ref: str) -> HttpResponse:
             is_needed=form.is_needed,
         )
     except DomainError as error:
-        messages.error(request, str(error))
+        messages.error(request, _("Nothing was changed: %(why)s") % {"why": error})
+        if task.origin == Task.Origin.STANDARD:  # what the step asks for is done there
+            return redirect(_subject_url(task) or f"/tasks/{ref}/")
     else:
         done = _("The task is done.") if form.is_needed else _("The task is not needed any more.")
         offer_undo(request, done, "tasks.finished", task_ids=[task.pk])
@@ -319,6 +320,4 @@ def _scope(request: HttpRequest) -> Scope:
 
 def _next(request: HttpRequest) -> str:
     """The page to return to, if it is one of ours."""
-    page = request.POST.get("next") or request.GET.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, request.is_secure())
-    return page if is_ours else ""
+    return own_page(request.POST.get("next") or request.GET.get("next", ""))

@@ -142,7 +142,14 @@ def test_the_button_works_without_scripts_and_leads_back_to_the_page(
     assert "Undone." in page
     assert "This was undone already." in page
     assert [one["things"] for one in taken_back] == [[7]]
-    assert client.post("/undo/", {"token": "x", "next": "https://elsewhere.example/"}).url == "/"
+    for page in (
+        "https://elsewhere.example/",
+        "//elsewhere.example/",
+        "0",
+        "a\x00b",
+        "/" + "x" * 9000,
+    ):
+        assert client.post("/undo/", {"token": "x", "next": page}).url == "/"
     assert "It is too late to undo this." in client.get("/").text
 
 
