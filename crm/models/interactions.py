@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from common.refs import new_ref
 from crm.models.catalogue import Location
@@ -37,7 +38,7 @@ class Conversation(models.Model):
     class State(models.TextChoices):
         """Whether it is still to do."""
 
-        OPEN = "open", _("Open")
+        OPEN = "open", pgettext_lazy("conversation", "Open")
         CLOSED = "closed", _("Closed")
 
     ref = models.CharField(max_length=16, unique=True, default=new_ref)
