@@ -74,7 +74,9 @@ def _worth(codes: dict[str, Any]) -> str:
 
 
 def _reason(codes: dict[str, Any]) -> str:
-    return str(codes.get("reason", ""))
+    from crm.selectors.cancel_requests import reason_name_of
+
+    return reason_name_of(str(codes.get("reason", "")))
 
 
 def _outcome(codes: dict[str, Any]) -> str:

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.core.cache import caches
 from django.utils import translation
 
 from common.errors import DomainError
 from common.models import Event
+from common.registry import event_renderers
 from crm.models import CancelDecision, CancelReason, CancelRequest, Offer, OfferAnswer
 from crm.privacy.leaving import erase_cancel_requests, erase_offers
 from crm.selectors.cancel_requests import (
@@ -69,6 +71,15 @@ def test_a_reason_reads_in_the_readers_language_and_can_be_taken_off_the_list() 
     )
     assert one.code not in list_reasons().values_list("code", flat=True)
     assert one.code in list_reasons(with_archived=True).values_list("code", flat=True)
+
+
+@pytest.mark.parametrize(("language", "name"), [("en", "Too dear"), ("ru", "Дорого")])
+def test_the_timeline_says_the_reason_in_words_not_by_its_code(language: str, name: str) -> None:
+    caches["memory"].clear()
+    ask(make_customer(), reason_id=reason().pk)
+    told = Event.objects.get(kind="cancel_request.opened")
+    with translation.override(language):
+        assert event_renderers[told.kind].describe(told.codes) == name
 
 
 def test_reason_words_offer_answer_and_outcome_are_taken_down_at_once() -> None:
