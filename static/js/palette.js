@@ -63,7 +63,10 @@
     const found = options();
     const place = found.indexOf(current());
     const goal = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: found.length - 1 };
-    if (event.key === "Enter") {
+    if (event.key === "Escape") {
+      event.preventDefault(); // a search box would only be emptied
+      palette.close();
+    } else if (event.key === "Enter") {
       event.preventDefault();
       current()?.click();
     } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
