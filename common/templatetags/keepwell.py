@@ -69,6 +69,12 @@ def own_language_names() -> list[tuple[str, str]]:
     return list(settings.LANGUAGES)
 
 
+@register.filter
+def language_name(code: str) -> str:
+    """``{{ customer.language|language_name }}``: what a language calls itself, or the bare code."""
+    return dict(own_language_names()).get(code, code)
+
+
 @register.simple_tag
 def icon(name: str, css: str = "", label: str = "") -> SafeString:
     """Draw a Tabler icon. css: more classes. label: what screen readers say; none if decorative."""
