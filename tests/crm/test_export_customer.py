@@ -157,3 +157,23 @@ def test_customers_download_their_own_data_without_internal_notes(client_for, ki
     assert "by the customer" in browser.get("/me/data/").text
     event = Event.objects.get(kind="customer.exported")
     assert (event.codes["how"], event.actor) == ("portal", f"customer:{kim.customer.pk}")
+
+
+def test_somebody_with_over_a_thousand_different_products_gets_them_all(anna):
+    from crm.models import Order, OrderLine, Product
+    from crm.privacy.customers import export_orders
+
+    order = Order.objects.get(customer=anna)
+    Product.objects.bulk_create(
+        Product(sku=f"many-{number}", name=f"Many {number}", recorded_at=NOON)
+        for number in range(1100)
+    )
+    OrderLine.objects.bulk_create(
+        OrderLine(
+            order=order, product=product, occurrence=1, quantity=1, unit_price=1, amount=1,
+            recorded_at=NOON,
+        )
+        for product in Product.objects.filter(sku__startswith="many-")
+    )  # fmt: skip
+    lines = export_orders([anna.pk])[0]["lines"]
+    assert {f"many-{number}" for number in range(1100)} <= {line["sku"] for line in lines}
