@@ -259,6 +259,18 @@ def test_what_is_refused_stands_beside_the_step_with_what_was_typed(client_for, 
     assert run.results.get(step__position=2).evidence_kind == "note"
 
 
+def test_a_task_that_needs_an_answer_first_leads_to_its_step_and_stays_open(client_for, stan):
+    run = make_run(step("Ask", done_when="written"))
+    task = Task.objects.get(customer_id=run.customer_id)
+    client = client_for(stan)
+    answer = client.post(f"/tasks/{task.ref}/finish/", {"next": "/tasks/"}, follow=True)
+    assert answer.redirect_chain == [(f"{RUNS}{run.ref}/", 302)]
+    assert "Nothing was changed: Write down the answer." in answer.text
+    client.post("/tasks/", {"task": [task.ref], "what": "done"})
+    task.refresh_from_db()
+    assert task.status == "open"
+
+
 def test_no_page_completes_a_run_past_a_required_step(client_for, stan, alice):
     """The run's own page, the bulk bar of the list and the task's page."""
     run = make_run(step("Must", done_when="written", offset_minutes=HOUR))
@@ -275,7 +287,9 @@ def test_no_page_completes_a_run_past_a_required_step(client_for, stan, alice):
         (client_for(stan), "/tasks/", {"task": [task.ref], "what": "done"}),
     ):
         answer = browser.post(address, form, follow=True)
-        assert [str(told) for told in answer.context["messages"]] == ["Write down the answer."]
+        assert [str(told) for told in answer.context["messages"]] == [
+            "Nothing was changed: Write down the answer."
+        ]
 
     run.refresh_from_db()
     task.refresh_from_db()
