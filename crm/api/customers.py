@@ -125,6 +125,7 @@ class CustomerOutput(serializers.Serializer[Customer]):
     """A customer as told to the caller; addresses and numbers masked for analysts."""
 
     ref = serializers.CharField()
+    person = serializers.SerializerMethodField()
     external_id = serializers.CharField(allow_null=True)
     kind = serializers.CharField()
     name = serializers.CharField()
@@ -148,6 +149,10 @@ class CustomerOutput(serializers.Serializer[Customer]):
     custom = serializers.SerializerMethodField()
     is_invented = serializers.BooleanField()
     recorded_at = InstantField()
+
+    def get_person(self, customer: Customer) -> str:
+        """The ref of whose record this is: another one's if it was merged, else its own."""
+        return (customer.person or customer).ref
 
     def get_email(self, customer: Customer) -> str:
         """The primary address."""
@@ -175,8 +180,9 @@ class CustomerOutput(serializers.Serializer[Customer]):
 
     @extend_schema(responses=ConsentsOutput)
     def get_consents(self, customer: Customer) -> dict[str, bool | None]:
-        """The latest word per purpose."""
-        latest = {event.purpose: event.is_granted for event in customer.consent_events.all()}
+        """The latest word per purpose, whichever record of the person it was said to."""
+        states = (customer.person or customer).consent_states.all()
+        latest = {state.purpose: state.is_granted for state in states}
         return {purpose: latest.get(purpose) for purpose in ConsentEvent.Purpose.values}
 
     @extend_schema_field({"type": "object", "additionalProperties": True})

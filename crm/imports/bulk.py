@@ -34,7 +34,9 @@ def insert_rows(
     columns = ", ".join(connection.ops.quote_name(name) for name in names)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            with cursor.cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+            copying = cursor.cursor.copy(f"COPY {table} ({columns}) FROM STDIN")
+            # The driver's own refusals would pass by whoever catches Django's.
+            with connection.wrap_database_errors, copying as copy:
                 for row in rows:
                     copy.write_row(row)
             return

@@ -6,7 +6,10 @@ from datetime import date
 import pytest
 
 from common.models import Event
+from common.time import now
 from crm.models import ConsentEvent, Customer
+from crm.services import record_consent
+from crm.services.merges import merge_customers
 from tests.cast import NOON, make_customer, make_location
 
 URL = "/api/v1/customers/"
@@ -38,6 +41,7 @@ def test_it_records_a_customer_with_consents_and_tags(api_client):
     assert answer.status_code == 201
     told = answer.json()
     ref = told.pop("ref")
+    assert told.pop("person") == ref
     assert told.pop("recorded_at").endswith("Z")
     assert told == {
         "external_id": "C-1",
@@ -271,6 +275,25 @@ def test_pages_hold_every_customer_once(api_client):
         seen += [row["ref"] for row in page["results"]]
         url = page["next"]
     assert seen == [customer.ref for customer in customers]
+
+
+def test_a_merged_record_names_its_person_and_tells_the_persons_consent(api_client):
+    person, record = make_customer(consent=True), make_customer()
+    merge_customers(
+        person_id=person.pk, record_id=record.pk, source="staff", happened_at=NOON, actor="system"
+    )
+    record_consent(
+        customer_id=record.pk,
+        purpose="surveys",
+        is_granted=False,
+        happened_at=now(),
+        actor="system",
+        source="staff",
+    )
+    for ref in (person.ref, record.ref):
+        told = api_client().get(f"{URL}{ref}/").json()
+        assert (told["ref"], told["person"]) == (ref, person.ref)
+        assert told["consents"] == {"marketing": True, "surveys": False}
 
 
 def test_a_page_costs_the_same_for_many_customers(api_client, django_assert_max_num_queries):

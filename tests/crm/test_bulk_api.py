@@ -3,10 +3,11 @@
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from common.models import Event
+from crm.imports.bulk import insert_rows
 from crm.models import (
     Customer,
     ImportBatch,
@@ -15,6 +16,7 @@ from crm.models import (
     OrderLine,
     Product,
     Refund,
+    Tag,
     Task,
 )
 from tests.cast import NOON, make_customer, make_order, make_product
@@ -212,3 +214,13 @@ def test_tasks_come_new_or_change_by_their_ref(api_client):
     assert outcomes(sent(client, "tasks", [{"ref": "strange", "title": "x"}])) == ["rejected"]
     task.refresh_from_db()
     assert task.title == "Write"
+
+
+def test_a_double_written_at_the_same_time_is_refused_in_djangos_words():
+    """On PostgreSQL too, where rows are copied: the engine tries such a portion again."""
+    tag = (1, "one")
+    with transaction.atomic():
+        insert_rows(Tag, ("id", "name"), [tag])
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert_rows(Tag, ("id", "name"), [tag])
+    assert Tag.objects.count() == 1
