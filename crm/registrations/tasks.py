@@ -31,7 +31,7 @@ def register() -> None:
         registry.CustomerTab("tasks", _("Tasks"), "crm:customer_tasks", 40, everyone)
     )
     registry.home_cards.append(
-        registry.HomeCard("tasks", "crm/parts/tasks_card.html", _home_card, frozenset(WRITERS), 10)
+        registry.HomeCard("tasks", "crm/parts/tasks_card.html", _home_card, frozenset(WRITERS), 15)
     )
     register_sweeper("crm.cadences", open_due_cadences, order=5, every=60)
     register_sweeper("crm.reminders", remind_due, order=35, every=20)

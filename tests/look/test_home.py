@@ -62,6 +62,17 @@ def test_cards_are_shown_to_their_roles_in_their_order(
     assert "Nothing to say" not in page
 
 
+def test_no_work_stands_between_the_four_figures() -> None:
+    orders = {card.name: card.order for card in registry.home_cards}
+    figures = [order for name, order in orders.items() if name.startswith("figure-")]
+    assert len(figures) == 4
+    assert not [
+        name
+        for name, order in orders.items()
+        if min(figures) <= order <= max(figures) and not name.startswith("figure-")
+    ]
+
+
 def test_an_empty_day_is_said_so(
     client_for: Any, stan: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
