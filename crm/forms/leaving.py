@@ -19,7 +19,6 @@ from crm.models import CancelReason, CancelRequest, Offer, Product
 from crm.selectors.cancel_requests import list_reasons, reason_name
 from crm.selectors.catalogue import products_by_sku
 
-
 if TYPE_CHECKING:
     ReasonChoice = forms.ModelChoiceField[CancelReason]
 else:
