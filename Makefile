@@ -48,8 +48,8 @@ test: install ## Run the everyday tests on SQLite, then on PostgreSQL
 		$(RUN) -m pytest $(PARALLEL) -m "not system and not browser"
 
 .PHONY: test-system
-test-system: install ## Start, kill and restart the whole product, on both databases
-	env -u DATABASE_URL $(RUN) -m pytest $(PARALLEL) -m system
+test-system: install ## Use, fill, kill and restart the whole product, on both databases
+	env -u DATABASE_URL $(REQUIRE_BROWSER) $(RUN) -m pytest $(PARALLEL) -m system
 	$(REQUIRE_POSTGRES) $(RUN) -m config.embedded.postgres \
 		$(RUN) -m pytest $(PARALLEL) -m system
 

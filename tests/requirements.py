@@ -26,8 +26,17 @@ if "MUTANT_UNDER_TEST" in os.environ:
     )
     hypothesis.settings.load_profile("mutants")
 
+EVERY_EXAMPLE = os.environ.get("CI") == "true" or "MUTANT_UNDER_TEST" in os.environ
+if not EVERY_EXAMPLE:
+    hypothesis.settings.register_profile("everyday", max_examples=25, deadline=None)
+    hypothesis.settings.load_profile("everyday")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _seen: Counter[tuple[str, str]] = Counter()
+
+
+def tries(count: int) -> int:
+    """How many generated examples to try: all in CI, a quarter in the everyday run."""
+    return count if EVERY_EXAMPLE else max(2, count // 4)
 
 
 def find_chromium() -> str | None:

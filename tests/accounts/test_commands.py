@@ -13,7 +13,7 @@ from django.core.management.base import CommandError
 from accounts.models import ApiKey, User
 from common.models import Event
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def run(*arguments: str) -> str:

@@ -14,7 +14,7 @@ from crm.models import Customer
 from crm.services import update_customer
 from tests.cast import NOON, make_customer
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 REQUEST, CONFIRM = "/accounts/login/code/", "/accounts/login/code/confirm/"
 
 

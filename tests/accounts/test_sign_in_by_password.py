@@ -15,7 +15,7 @@ from django.test import Client
 from accounts.models import User
 from tests.cast import PASSWORD
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 LOGIN = "/accounts/login/"
 ACTIVATE, AUTHENTICATE = "/accounts/2fa/totp/activate/", "/accounts/2fa/authenticate/"
 REAUTHENTICATE = "/accounts/2fa/reauthenticate/"

@@ -26,7 +26,7 @@ from common.models import Event
 from crm.logins import erase_logins, export_logins
 from tests.cast import NOON
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def test_an_address_is_used_once_whatever_its_case(stan: User) -> None:

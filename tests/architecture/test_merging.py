@@ -40,6 +40,7 @@ from metrics.models import Snapshot
 from metrics.services import recompute
 from tests.cast import ACTOR, NOON, make_customer, make_order
 from tests.loyalty.ledger import spend
+from tests.requirements import tries
 
 pytestmark = pytest.mark.django_db
 OURS = {"crm", "loyalty", "mailing", "feedback", "outreach"}
@@ -70,7 +71,7 @@ merges = st.lists(st.tuples(places, places), min_size=1, max_size=5)
 examples = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
-    max_examples=15,
+    max_examples=tries(15),
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],  # a whole world is slow to shrink
 )

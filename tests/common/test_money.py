@@ -14,6 +14,7 @@ from hypothesis.extra.django import TestCase
 from common.money import LARGEST, MoneyField, from_units, round_cents, to_units
 from crm.models import Order, Product
 from tests.cast import make_order, make_product
+from tests.requirements import tries
 
 AMOUNTS = st.decimals(-LARGEST, LARGEST, places=4, allow_nan=False, allow_infinity=False)
 
@@ -60,7 +61,7 @@ def test_half_a_cent_goes_to_the_even_cent() -> None:
 class InTheDatabase(TestCase):
     """Hypothesis rolls the database back after each example."""
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=tries(25), deadline=None)
     @given(st.lists(st.decimals(0, 10**9, places=4), min_size=1, max_size=6))
     def test_sums_and_extremes_are_exact(self, amounts: list[Decimal]) -> None:
         for amount in amounts:

@@ -16,6 +16,7 @@ from schemathesis import Case
 
 from common.throttling import CallerThrottle
 from tests.cast import make_customer, make_order, make_product
+from tests.requirements import tries
 
 schema = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(public=True))  # type: ignore[no-untyped-call]
 # The table of unlikely values alone is a thousand requests; random ones find the same here.
@@ -63,7 +64,7 @@ def send(client: Client, case: Case, refs: dict[str, str]) -> Any:
 
 @schema.parametrize()
 @settings(
-    max_examples=8,
+    max_examples=tries(8),
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],

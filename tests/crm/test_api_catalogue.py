@@ -6,7 +6,7 @@ from common.models import Event
 from crm.models import Location, Product
 from tests.cast import make_customer, make_location, make_order, make_product
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def test_it_records_and_changes_a_product(api_client):

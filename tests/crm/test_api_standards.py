@@ -10,7 +10,7 @@ from tests.crm.standards import HOUR, content, make_playbook, make_run, step
 URL = "/api/v1/standards/"
 RUNS = f"{URL}runs/"
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def post(client, url, data=None, **headers):

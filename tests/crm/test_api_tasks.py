@@ -12,7 +12,7 @@ from crm.models import Customer, Task
 from crm.services import finish_task, open_task
 from tests.cast import NOON, make_customer, make_location
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 URL = "/api/v1/tasks/"
 DUE = "2026-03-05T10:00:00Z"

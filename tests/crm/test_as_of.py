@@ -35,6 +35,7 @@ from crm.services.offers import answer_offer, record_offer
 from crm.services.rates import record_rate
 from crm.services.refunds import correct_refund, record_refund
 from tests.cast import ACTOR, NOON, make_customer, make_order, make_product
+from tests.requirements import tries
 
 pytestmark = [pytest.mark.django_db]
 
@@ -156,7 +157,9 @@ def act(one: dict[str, Any], at: datetime, products: list[Any]) -> None:
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=tries(25),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(steps=st.lists(step, min_size=1, max_size=14))
 def test_known_at_any_past_moment_equals_a_replay(steps: Any, clock: Any, settings: Any) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm.clocks import Hours, Shift, business_seconds, due_after
+from tests.requirements import tries
 
 BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
 LORD_HOWE, HAVANA = "Australia/Lord_Howe", "America/Havana"  # 30 minutes; midnight comes twice
@@ -239,7 +240,7 @@ def test_what_is_due_has_exactly_so_much_time_behind_it(
     assert due_after(start, seconds + 1, hours) > due
 
 
-@settings(max_examples=60)
+@settings(max_examples=tries(60))
 @given(some_hours(), instants("minutes"), st.integers(0, 2 * 1440))
 def test_it_equals_counting_minute_by_minute(hours: Hours, start: datetime, minutes: int) -> None:
     end = start + timedelta(minutes=minutes)

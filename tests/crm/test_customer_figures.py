@@ -24,6 +24,7 @@ from crm.services.interactions import record_interaction
 from crm.services.merges import merge_customers, undo_merge
 from crm.services.threads import NewContact
 from tests.cast import ACTOR, NOON, make_customer, make_order
+from tests.requirements import tries
 
 pytestmark = pytest.mark.django_db
 
@@ -184,7 +185,7 @@ STEPS = st.one_of(
 
 
 @settings(
-    max_examples=25,
+    max_examples=tries(25),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

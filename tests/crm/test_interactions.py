@@ -40,6 +40,7 @@ from crm.services.interactions import (
 )
 from crm.services.response_clocks import promise_response
 from tests.cast import ACTOR, NOON, make_customer, make_location
+from tests.requirements import tries
 
 pytestmark = pytest.mark.django_db
 
@@ -180,7 +181,7 @@ def test_no_promise_of_no_time() -> None:
 class Orders(TestCase):
     """Contacts that become known in any order leave the same conversation."""
 
-    @settings(deadline=None, max_examples=20)
+    @settings(deadline=None, max_examples=tries(20))
     @given(
         st.lists(
             st.sampled_from(["question", "thanks", "answer", "attempt", "voicemail", "note"]),
@@ -196,7 +197,7 @@ class Orders(TestCase):
         shuffled = random.sample(contacts, len(contacts))
         assert _settled(contacts) == _settled(shuffled) == _expected(contacts)
 
-    @settings(deadline=None, max_examples=15)
+    @settings(deadline=None, max_examples=tries(15))
     @given(st.lists(st.integers(0, 6), min_size=7, max_size=7), st.integers(0, 6))
     def test_a_mended_time_settles_as_if_it_had_always_been_so(
         self, minutes: list[int], which: int

@@ -7,7 +7,7 @@ import pytest
 from crm.models import Location, Product
 from tests.cast import make_location, make_product
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def test_staff_record_and_change_a_product(client_for, stan):

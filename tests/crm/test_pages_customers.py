@@ -9,7 +9,7 @@ from crm.models import ConsentEvent, ContactPoint, Customer
 from crm.selectors import has_consent
 from tests.cast import NOON, make_customer, make_location, make_order
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 NEW = "/customers/new/"
 

@@ -10,7 +10,7 @@ from crm.models import Order, OrderVersion
 from crm.services import NewLine
 from tests.cast import NOON, make_customer, make_location, make_order, make_product
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 NEW = "/orders/new/"
 EMPTY_LINES = {

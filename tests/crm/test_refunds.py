@@ -28,6 +28,7 @@ from crm.services.refunds import (
     record_refund,
 )
 from tests.cast import ACTOR, NOON, make_customer, make_order, make_product
+from tests.requirements import tries
 
 pytestmark = pytest.mark.django_db
 HAPPENING = {"happened_at": NOON, "actor": ACTOR}
@@ -168,7 +169,9 @@ step = st.tuples(
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=tries(40),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(steps=st.lists(step, max_size=10))
 def test_whatever_is_tried_no_more_comes_back_than_was_paid(order: Order, steps: Any) -> None:

@@ -40,6 +40,7 @@ from crm.services.tasks import finish_task, finish_tasks, open_task, reopen_task
 from feedback.services import open_complaint
 from tests.cast import ACTOR, NOON, make_customer, make_location
 from tests.crm.standards import DAY, HOUR, content, make_playbook, make_run, step
+from tests.requirements import tries
 
 pytestmark = pytest.mark.django_db
 
@@ -334,7 +335,7 @@ def test_finishing_the_task_does_the_step_where_nothing_else_is_missing(stan):
     assert Event.objects.filter(kind="task.done").count() == 1
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tries(25), deadline=None)
 @given(st.data())
 def test_whatever_is_tried_a_completed_run_has_no_required_step_undone_by_staff(data):
     """Any sequence of doing, skipping, completing, taking back and finishing tasks."""

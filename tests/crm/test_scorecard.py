@@ -20,6 +20,7 @@ from crm.services.run_steps import do_step, give_up_run, skip_step
 from crm.services.standards_audit import export_audit
 from tests.cast import ACTOR, NOON, make_customer, make_location
 from tests.crm.standards import DAY, HOUR, content, make_playbook, make_run, publish_again, step
+from tests.requirements import tries
 
 SINCE, UNTIL = NOON - timedelta(days=1), NOON + timedelta(days=30)
 
@@ -163,7 +164,7 @@ def test_the_share_on_time_agrees_with_standard_completion(kept):
     assert completion(*due) == (card.total.on_time, card.total.due)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=tries(20), deadline=None)
 @given(hours=st.lists(st.integers(0, 99), min_size=1, max_size=6))
 @pytest.mark.django_db
 def test_the_median_is_the_median(hours):

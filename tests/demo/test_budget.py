@@ -26,7 +26,7 @@ from tests.architecture.test_role_matrix import address
 from tests.architecture.world import World, make_world
 from tests.budget import assert_query_budget
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.any_database]
+pytestmark = [pytest.mark.django_db, pytest.mark.system, pytest.mark.any_database]
 
 
 def busiest_world() -> tuple[World, Customer]:

@@ -34,6 +34,7 @@ from loyalty.services import (
 )
 from tests.cast import ACTOR, NOON, make_customer, make_order
 from tests.loyalty.ledger import spend
+from tests.requirements import tries
 
 CUSTOMERS = 2
 
@@ -178,7 +179,7 @@ def test_the_ledger_keeps_its_promises(clock: Callable[[], datetime]) -> None:
     run_state_machine_as_test(
         Ledger,
         settings=settings(
-            max_examples=25,
+            max_examples=tries(25),
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -16,7 +16,7 @@ from metrics.models import RecomputeRun
 from tests.cast import make_product
 from tests.metrics.worlds import complaint_example, customers, order, record, retention_example
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 KEYS = [
     "key", "period", "value", "numerator", "denominator", "low", "high", "unit", "window",
     "currency", "as_of", "known_at", "computed_at", "complete", "flags", "definition",

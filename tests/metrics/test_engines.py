@@ -17,6 +17,7 @@ from metrics.kpis import KPIS
 from metrics.windows import Window, window_of
 from tests.metrics import histories
 from tests.metrics.histories import Answered, Bought, Complained, History, Linked, store_of
+from tests.requirements import tries
 
 BERLIN = ZoneInfo("Europe/Berlin")
 # Instants that break naive code: year ends, both clock changes, midnights, repeats of themselves.
@@ -130,9 +131,11 @@ def _berlin() -> object:
 
 
 examples = settings(
-    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=tries(40),
 )
-few_examples = settings(examples, max_examples=5)
+few_examples = settings(examples, max_examples=tries(5))
 
 
 @examples

@@ -26,6 +26,7 @@ from mailing.services import send_due
 from outreach.models import Enrolment, Rule
 from outreach.services import enrol_due, ensure_follow_up_rule, switch_rule
 from tests.cast import NOON, make_customer, make_order
+from tests.requirements import tries
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 DAY = timedelta(days=1)
@@ -290,7 +291,9 @@ def test_a_crash_in_the_middle_leaves_nothing_half_done(
 
 @pytest.mark.django_db(transaction=True)
 @hypothesis_settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=tries(15),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     purchases=st.lists(

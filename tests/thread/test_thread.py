@@ -17,7 +17,7 @@ from tests.browsing import browsing
 from tests.requirements import session_is_on_postgres
 from tests.running import RunningKeepwell, new_installation, remove, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser]
+pytestmark = [pytest.mark.system, pytest.mark.browser]
 
 SET_UP = """
 from datetime import timedelta

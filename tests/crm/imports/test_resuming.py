@@ -17,6 +17,7 @@ from crm.imports.orders import Orders
 from crm.models import Customer, ImportBatch, Order, OrderLine, OrderVersion
 from tests.cast import make_customer
 from tests.crm.imports.conftest import counts, orders_file
+from tests.requirements import tries
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -120,7 +121,7 @@ def everything():
 @pytest.mark.django_db
 @pytest.mark.usefixtures("catalogue")
 @settings(
-    max_examples=25,
+    max_examples=tries(25),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
