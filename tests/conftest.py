@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.cache import caches
 from django.test import Client, TransactionTestCase
 from django.utils import translation
@@ -22,9 +24,11 @@ from common.append_only import triggers_lifted
 from common.time import now
 from tests.cast import PASSWORD, make_customer
 from tests.requirements import (  # hooks: pytest finds them by their names here
+    EVERY_EXAMPLE,
     pytest_collection_modifyitems,
     pytest_runtest_logreport,
     pytest_sessionfinish,
+    session_is_on_postgres,
 )
 
 __all__ = ["pytest_collection_modifyitems", "pytest_runtest_logreport", "pytest_sessionfinish"]
@@ -42,6 +46,25 @@ def _flush_append_only_tables_too() -> None:
 
 
 _flush_append_only_tables_too()
+
+
+@pytest.fixture(scope="session")
+def django_db_use_migrations() -> bool:
+    """On SQLite the everyday run makes the tables from the models, which takes a second, not ten.
+
+    The PostgreSQL half, the system tests and CI migrate.
+    """
+    return EVERY_EXAMPLE or session_is_on_postgres()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_setup: None, django_db_use_migrations: bool, django_db_blocker: Any
+) -> None:
+    """Put in what migrations would have put in."""
+    if not django_db_use_migrations:
+        with django_db_blocker.unblock():
+            import_module("crm.migrations.0009_ready_cancel_reasons").install(apps, None)
 
 
 @pytest.fixture(autouse=True)
