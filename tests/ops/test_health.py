@@ -55,7 +55,11 @@ def test_a_worker_silent_for_a_minute_is_not_ready(ready: Callable[[], dict[str,
     assert ready()["worker"] == "failing"
 
 
-def test_a_pending_migration_is_not_ready(ready: Callable[[], dict[str, str]]) -> None:
+def test_a_pending_migration_is_not_ready(
+    ready: Callable[[], dict[str, str]], django_db_use_migrations: bool
+) -> None:
+    if not django_db_use_migrations:
+        pytest.skip("this session made its tables from the models")
     MigrationRecorder(connection).record_unapplied("common", "0001_initial")
     assert ready()["migrations"] == "failing"
 
