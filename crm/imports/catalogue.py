@@ -13,7 +13,7 @@ from common.refs import new_refs
 from common.validators import parse_currency, parse_timezone
 from crm.imports.bulk import fetch_rows, insert_rows, portions, update_rows
 from crm.imports.columns import Column, amount, choice, line, whole
-from crm.imports.kinds import Counts, Kind
+from crm.imports.kinds import Counts, Kind, register_kind
 from crm.imports.mapping import Mapping
 from crm.imports.scratch import Scratch
 from crm.models import Location, Product
@@ -76,11 +76,13 @@ def apply_plain(
     return Counts(len(inserts), len(updates), len(unchanged)), unchanged
 
 
+@register_kind
 class Locations(Kind):
     """Shops by code."""
 
     name = "locations"
     key = "code"
+    order = 10
     stored = ("name", "timezone")
 
     def list_columns(self, mapping: Mapping) -> list[Column]:
@@ -107,11 +109,13 @@ class Locations(Kind):
         return counts
 
 
+@register_kind
 class Products(Kind):
     """Products by SKU. The special offer may stand anywhere in the same file."""
 
     name = "products"
     key = "sku"
+    order = 20
     stored = (
         "name",
         "category",

@@ -21,7 +21,7 @@ from crm.imports.customer_rows import (
     write_customers,
 )
 from crm.imports.forgotten import forgotten, forgotten_keys, refuse_forgotten
-from crm.imports.kinds import Checked, Counts, Kind
+from crm.imports.kinds import Checked, Counts, Kind, register_kind
 from crm.imports.lookups import Lookup
 from crm.imports.mapping import Mapping
 from crm.imports.scratch import Row, Scratch
@@ -33,11 +33,13 @@ SOURCE = "import"
 CONTACTS = {"email": clean_email, "phone": clean_phone}
 
 
+@register_kind
 class Customers(Kind):
     """Customers by the external id of the caller."""
 
     name = "customers"
     key = "external_id"
+    order = 30
     derived: ClassVar = {"location_id": "location"}
     stored: tuple[str, ...] = (*PLAIN, "email", "phone", "tags", "marketing_consent")
 

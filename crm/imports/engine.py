@@ -20,20 +20,14 @@ from common.services import record_event
 from common.time import now
 from crm.imports.batches import ImportPlan, begin_batch, only_one_import, resume_batch
 from crm.imports.bulk import rare_checkpoints
-from crm.imports.catalogue import Locations, Products
 from crm.imports.columns import stored_instant
-from crm.imports.customers import Customers
-from crm.imports.kinds import Context, Counts, Kind
+from crm.imports.kinds import Context, Counts, Kind, kinds
 from crm.imports.mapping import Mapping
-from crm.imports.orders import Orders
 from crm.imports.rejects import keep_rejects, list_rejects, write_rejects_file
 from crm.imports.scratch import Scratch
 from crm.imports.sources import Chunk, Source, UnreadableFile
 from crm.models import ImportBatch
 
-KINDS: dict[str, type[Kind]] = {
-    kind.name: kind for kind in (Locations, Products, Customers, Orders)
-}
 # Table rows per transaction. On SQLite a page waits for it, so 250 ms are the most it may take.
 SMALLEST, USUAL, LARGEST = 4_000, 8_000, 24_000
 TRANSACTION_SECONDS = 0.15
@@ -78,7 +72,7 @@ def import_source(
     """
     mapping = mapping or Mapping()
     context = Context(mapping, plan.mode, plan.actor, is_dry_run, is_invented)
-    kind = KINDS[plan.kind](context)
+    kind = kinds()[plan.kind](context)
     names = _names(source.header, kind, mapping)
     kind.check_header([*names.values(), *mapping.constants])
     outcome = Outcome(plan.kind, plan.mode, None)
@@ -229,10 +223,12 @@ class Run:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with transaction.atomic():
+                    self.kind.trail.forget()
                     counts = self.kind.apply(
                         records, stamp=stored_instant(now()), scratch=self.scratch
                     )
                     if batch:
+                        self.kind.trail.write(batch)
                         total = self.outcome.counts
                         ImportBatch.objects.filter(pk=batch.pk).update(
                             rows_total=self.outcome.rows,

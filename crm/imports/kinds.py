@@ -15,6 +15,7 @@ from crm.imports.lookups import Lookup
 from crm.imports.mapping import Mapping
 from crm.imports.scratch import Reject, Row, Scratch
 from crm.imports.sources import Chunk, UnreadableFile
+from crm.imports.trail import Trail
 
 
 @dataclass(slots=True)
@@ -93,6 +94,7 @@ class Kind:
 
     name: ClassVar[str]
     key: ClassVar[str]
+    order: ClassVar[int] = 100  # its place among files that refer to each other
     stored: tuple[str, ...]
     derived: ClassVar[dict[str, str]] = {}  # stored column → the file's column it comes from
 
@@ -105,6 +107,7 @@ class Kind:
         # Is told what became of each record: its key, and created, updated or unchanged.
         self.note: Callable[[str, str], None] = lambda key, outcome: None
         self.refuse: Callable[[Iterable[Reject]], None] = lambda rejects: None
+        self.trail = Trail()  # apply() notes here what it makes and changes
 
     def list_columns(self, mapping: Mapping) -> list[Column]:
         """Return the columns this kind knows."""
@@ -189,3 +192,17 @@ def merged(rows: list[Row]) -> Row:
             if value is not None:
                 values[place] = value
     return tuple(values)
+
+
+_kinds: dict[str, type[Kind]] = {}
+
+
+def register_kind(kind: type[Kind]) -> type[Kind]:
+    """Make a kind known by its name; apps above add their own when they are ready."""
+    _kinds[kind.name] = kind
+    return kind
+
+
+def kinds() -> dict[str, type[Kind]]:
+    """Return every kind by its name, in the order in which files are best imported."""
+    return dict(sorted(_kinds.items(), key=lambda item: item[1].order))

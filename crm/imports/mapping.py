@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import zoneinfo
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ from django.utils.translation import gettext as _
 from common.time import organisation_timezone
 from common.validators import clean_line, parse_timezone
 
-OPTIONS = {"columns", "constants", "timezone", "decimal_comma", "date_format", "delimiter"}
+MATCHES = ("", "external_id", "email", "phone")
+OVERWRITES = ("filled", "empty", "nothing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,14 @@ class Mapping:
 
     timezone: IANA name of naive times; empty means the organisation's.
     date_format: ``strptime`` format; empty means ISO 8601.
+    encoding: of a CSV file; empty means found out.  sheet: of a workbook; empty means the first.
+    has_header: whether the first row names the columns; else they are called ``1``, ``2``, …
+    match_by: by what a customer is known: external id (empty), ``email`` or ``phone``; in files of
+    customers, and wherever a file refers to a customer.
+    overwrite: what a known record takes from the file: every ``filled`` cell, only where it is
+    ``empty`` so far, or ``nothing``.  kept: columns that are never overwritten.
+    create_missing: customers and products that a file of purchases names and nobody knows are made.
+    number_orders: purchases have no ids; each row is one, known by customer, time and occurrence.
     """
 
     columns: dict[str, str] = field(default_factory=dict)
@@ -32,6 +43,14 @@ class Mapping:
     decimal_comma: bool = False
     date_format: str = ""
     delimiter: str = ""
+    encoding: str = ""
+    sheet: str = ""
+    has_header: bool = True
+    match_by: str = ""
+    overwrite: str = "filled"
+    kept: tuple[str, ...] = ()
+    create_missing: bool = False
+    number_orders: bool = False
 
     @property
     def zone(self) -> zoneinfo.ZoneInfo:
@@ -62,7 +81,7 @@ class Mapping:
 
     def digest(self) -> str:
         """Return the mapping as canonical text, for telling one import from another."""
-        return json.dumps({name: getattr(self, name) for name in sorted(OPTIONS)}, sort_keys=True)
+        return json.dumps(asdict(self), sort_keys=True)
 
 
 def read_mapping(path: Path) -> Mapping:
@@ -74,12 +93,23 @@ def read_mapping(path: Path) -> Mapping:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise ValidationError(_("The mapping file can't be read as JSON.")) from error
+    return parse_mapping(content)
+
+
+def parse_mapping(content: Any) -> Mapping:
+    """Return the mapping of a JSON object.
+
+    :raises ValidationError: not what a mapping looks like.
+    """
     if not isinstance(content, dict):
         raise ValidationError(_("The mapping file must hold one JSON object."))
-    if unknown := sorted(content.keys() - OPTIONS):
+    if unknown := sorted(content.keys() - {option.name for option in fields(Mapping)}):
         raise ValidationError(
             _("The mapping file has unknown settings: %(names)s.") % {"names": ", ".join(unknown)}
         )
+    kept = content.get("kept") or []
+    if not isinstance(kept, list | tuple) or not all(isinstance(name, str) for name in kept):
+        raise ValidationError(_("“%(name)s” must be a list of texts.") % {"name": "kept"})
     return Mapping(
         columns=_texts(content, "columns"),
         constants=_texts(content, "constants"),
@@ -87,7 +117,34 @@ def read_mapping(path: Path) -> Mapping:
         decimal_comma=content.get("decimal_comma") is True,
         date_format=clean_line(content.get("date_format", ""), max_length=60),
         delimiter=_delimiter(content.get("delimiter", "")),
+        encoding=_encoding(content.get("encoding", "")),
+        sheet=clean_line(content.get("sheet", ""), max_length=60),
+        has_header=content.get("has_header") is not False,
+        match_by=_one_of(content, "match_by", MATCHES).removeprefix("external_id"),
+        overwrite=_one_of(content, "overwrite", OVERWRITES) or "filled",
+        kept=tuple(sorted(kept)),
+        create_missing=content.get("create_missing") is True,
+        number_orders=content.get("number_orders") is True,
     )
+
+
+def _one_of(content: dict[str, Any], name: str, allowed: Sequence[str]) -> str:
+    value = content.get(name) or ""
+    if value and value not in allowed:
+        shown = ", ".join(one for one in allowed if one)
+        raise ValidationError(
+            _("“%(name)s” must be one of: %(allowed)s.") % {"name": name, "allowed": shown}
+        )
+    return str(value)
+
+
+def _encoding(value: Any) -> str:
+    if value == "":
+        return ""
+    try:
+        return codecs.lookup(value).name
+    except (LookupError, TypeError) as error:
+        raise ValidationError(_("This text encoding is not known.")) from error
 
 
 def _texts(content: dict[str, Any], name: str) -> dict[str, str]:

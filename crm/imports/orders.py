@@ -17,7 +17,7 @@ from common.validators import parse_currency
 from crm.imports import columns as read
 from crm.imports.bulk import fetch_rows
 from crm.imports.columns import Column
-from crm.imports.kinds import Checked, Counts, Kind
+from crm.imports.kinds import Checked, Counts, Kind, register_kind
 from crm.imports.lookups import Lookup
 from crm.imports.mapping import Mapping
 from crm.imports.order_checks import (
@@ -73,11 +73,13 @@ class NewState:
     kept_amount: int = 0  # of lines that stay for that reason
 
 
+@register_kind
 class Orders(Kind):
     """Orders by the caller's id, one row a line, or one row an order with its amount."""
 
     name = "orders"
     key = "order_id"
+    order = 40
     derived: ClassVar = {"location_id": "location", "product_id": "sku", "amount": "order_id"}
     stored = (
         "customer_id",

@@ -19,8 +19,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from common.errors import InvalidInput
-from crm.imports.engine import KINDS, Outcome, Run
-from crm.imports.kinds import Context, Kind
+from crm.imports.engine import Outcome, Run
+from crm.imports.kinds import Context, Kind, kinds
 from crm.imports.mapping import Mapping
 from crm.imports.scratch import Scratch
 from crm.imports.sources import LONGEST_CELL, Chunk, Source
@@ -70,7 +70,7 @@ def import_rows(
     """
     if len(rows) > MOST_ROWS:
         raise TooManyRows
-    subject = KINDS[kind](Context(Mapping(), ImportBatch.Mode.LIVE, actor))
+    subject = kinds()[kind](Context(Mapping(), ImportBatch.Mode.LIVE, actor))
     cells = _Cells(subject, rows)
     if not cells.lines:
         return cells.results

@@ -11,7 +11,7 @@ from crm.models.identity import (
     IdentityLink,
     Merge,
 )
-from crm.models.imports import ImportBatch, ImportReject
+from crm.models.imports import ImportBatch, ImportChange, ImportRange, ImportReject, ImportSource
 from crm.models.interactions import (
     Absence,
     Channel,
@@ -69,7 +69,10 @@ __all__ = [
     "Holiday",
     "IdentityLink",
     "ImportBatch",
+    "ImportChange",
+    "ImportRange",
     "ImportReject",
+    "ImportSource",
     "Interaction",
     "Location",
     "LocationMembership",

@@ -22,9 +22,14 @@ class ImportBatch(models.Model):
     class Status(models.TextChoices):
         """How far it got."""
 
+        UPLOADED = "uploaded", _("Not started")
+        QUEUED = "queued", _("Waiting")
         RUNNING = "running", _("Running")
+        PAUSED = "paused", _("Paused")
         DONE = "done", _("Done")
         FAILED = "failed", _("Failed")
+        UNDOING = "undoing", _("Being undone")
+        UNDONE = "undone", _("Undone")
 
     ref = models.CharField(max_length=16, unique=True, default=new_ref)
     kind = models.CharField(max_length=30)
@@ -32,6 +37,10 @@ class ImportBatch(models.Model):
     status = models.CharField(max_length=8, choices=Status, default=Status.RUNNING)
     file_name = models.CharField(max_length=255)
     file_digest = models.CharField(max_length=64)
+    file_bytes = models.PositiveBigIntegerField(default=0)
+    stored_as = models.CharField(max_length=40, blank=True)  # in the data folder, if uploaded
+    mapping = models.JSONField(default=dict)  # as in docs/data-formats.md
+    checked = models.JSONField(default=dict)  # what a check without writing found; no cell values
     actor = models.CharField(max_length=64)
     rows_total = models.PositiveBigIntegerField(default=0)
     created = models.PositiveBigIntegerField(default=0)
@@ -40,11 +49,21 @@ class ImportBatch(models.Model):
     rejected = models.PositiveBigIntegerField(default=0)
     applied_through = models.CharField(max_length=64, blank=True)  # last record id; to go on from
     error = models.TextField(blank=True)
+    rows_checked = models.PositiveBigIntegerField(default=0)  # so far, of a run under way
+    is_pause_asked = models.BooleanField(default=False)
+    claimed_until = models.DateTimeField(null=True)  # by a worker; later, another may go on
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["-started_at", "-id"], name="import_newest")]
+        indexes: ClassVar = [
+            models.Index(fields=["-started_at", "-id"], name="import_newest"),
+            models.Index(
+                fields=["claimed_until", "id"],
+                condition=models.Q(status__in=["queued", "running", "undoing"]),
+                name="import_due",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.file_name}"
@@ -64,3 +83,58 @@ class ImportReject(models.Model):
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.reason}"
+
+
+class ImportSource(models.Model):
+    """How files from one place are read: the mapping last used, offered for the next one."""
+
+    kind = models.CharField(max_length=30)
+    name = models.CharField(_("name"), max_length=60)
+    header = models.JSONField(default=list)  # column names, by which it is recognised
+    mapping = models.JSONField(default=dict)
+    actor = models.CharField(max_length=64)
+    used_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["kind", "name"], name="import_source_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.name}"
+
+
+class ImportRange(models.Model):
+    """Rows of one table that an import made: database ids ``first_id`` to ``last_id``."""
+
+    batch = models.ForeignKey(ImportBatch, on_delete=models.CASCADE, related_name="ranges")
+    table = models.CharField(max_length=64)
+    first_id = models.BigIntegerField()
+    last_id = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.table} {self.first_id} to {self.last_id}"
+
+
+class ImportChange(models.Model):
+    """A row that an import changed, with what it held before and after; erasable.
+
+    before: empty for a row added beside a record that was there already.
+    """
+
+    batch = models.ForeignKey(ImportBatch, on_delete=models.CASCADE, related_name="changes")
+    table = models.CharField(max_length=64)
+    object_id = models.BigIntegerField()
+    customer = models.ForeignKey(
+        "crm.Customer", on_delete=models.CASCADE, null=True, related_name="+"
+    )
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["table", "object_id", "-id"], name="import_change_of_row"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.table} {self.object_id}"

@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 from common.command import Answer, KeepwellCommand
 from common.services import SYSTEM
 from common.time import now
-from crm.imports.engine import KINDS, Outcome
+from crm.imports.engine import Outcome
 from crm.imports.files import import_file
+from crm.imports.kinds import kinds
 from crm.imports.mapping import read_mapping
 from crm.models import ImportBatch
 
@@ -21,11 +22,11 @@ from crm.models import ImportBatch
 class Command(KeepwellCommand):
     """Import a CSV or XLSX file."""
 
-    help = "Import customers, products, locations or orders from a CSV or XLSX file."
+    help = "Import customers, orders or other records from a CSV or XLSX file."
 
     def add_options(self, parser: CommandParser) -> None:
         """Kind, file and how to take it."""
-        parser.add_argument("kind", choices=sorted(KINDS))
+        parser.add_argument("kind", choices=list(kinds()))
         parser.add_argument("file", type=Path)
         mode = parser.add_mutually_exclusive_group()
         mode.add_argument(

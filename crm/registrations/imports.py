@@ -1,0 +1,19 @@
+"""Imports in the registries: kinds of files, personal data."""
+
+from __future__ import annotations
+
+from common import registry
+
+
+def register() -> None:
+    """Called once, when the apps are ready."""
+    from crm.imports import catalogue, customers, orders  # noqa: F401 - they register themselves
+    from crm.privacy import imports as privacy
+
+    registry.register_personal_data(
+        registry.PersonalData(
+            "crm.ImportChange",
+            export=privacy.export_changes,
+            erase=privacy.erase_changes,
+        )
+    )
