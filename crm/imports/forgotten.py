@@ -30,10 +30,10 @@ def forgotten() -> Bad:
     return Bad(_("Erased: this person was erased and is not brought back."), is_secret=True)
 
 
-def erased_ids(external_ids: Collection[str]) -> set[str]:
-    """Return those of the external ids whose owner was erased."""
-    asked = zip(repeat(Kind.EXTERNAL_ID.value), external_ids)
-    return {value for _kind, value in erased_among(asked)} if external_ids else set()
+def erased_values(kind: ErasedIdentity.Kind, values: Collection[str]) -> set[str]:
+    """Return those of the ids or addresses, as they are compared, whose owner was erased."""
+    asked = zip(repeat(kind.value), values)
+    return {value for _kind, value in erased_among(asked)} if values else set()
 
 
 def refuse_forgotten(checked: Checked) -> None:

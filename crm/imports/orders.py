@@ -18,7 +18,7 @@ from crm.imports import columns as read
 from crm.imports.bulk import fetch_rows
 from crm.imports.columns import Column
 from crm.imports.kinds import Checked, Counts, Kind, register_kind
-from crm.imports.lookups import Lookup
+from crm.imports.lookups import Lookup, customer_column, customer_lookup
 from crm.imports.mapping import Mapping
 from crm.imports.order_checks import (
     MOST,
@@ -41,7 +41,7 @@ from crm.imports.order_rows import (
 )
 from crm.imports.scratch import Row, Scratch
 from crm.imports.sources import UnreadableFile
-from crm.models import Customer, Location, Order, Product
+from crm.models import Location, Order, Product
 from crm.selectors.refunds import refunded_lines_of, refunded_of
 from crm.services.order_lines import LineRefunded
 from crm.services.orders import OrderCancelled, OrderRefunded
@@ -102,7 +102,7 @@ class Orders(Kind):
         """Columns of a file of orders."""
         return [
             Column("order_id", read.line(64), is_required=True),
-            Column("customer_id", read.line(64), is_required=True),
+            customer_column(mapping),
             Column("ordered_at", read.instant(mapping), is_required=True),
             Column("channel", read.line(40)),
             Column("location", read.line(64)),
@@ -129,7 +129,7 @@ class Orders(Kind):
             )
         # Places after ordered_at of what an order's rows may tell, where the file tells it.
         self._told = [place for place, name in enumerate(self.stored[2:8]) if name in self.kept]
-        self._customers = Lookup(Customer, "external_id", _("There is no customer with this id."))
+        self._customers = customer_lookup(self.context.mapping)
         self._products = Lookup(Product, "sku", _("There is no product with this SKU."))
         self._shops = Lookup(Location, "code", _("There is no shop with this code."))
 
