@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -54,7 +56,34 @@ USUAL_COLUMNS = ("stage", "contact", "location", "orders", "revenue", "last_seen
 FIGURES = ("orders", "revenue", "last_order_at", "last_seen_at")
 
 
+STAGE_COLOURS = {
+    Customer.Stage.LOYAL: "green",
+    Customer.Stage.WON_BACK: "green",
+    Customer.Stage.FIRST: "azure",
+    Customer.Stage.REPEAT: "azure",
+    Customer.Stage.AT_RISK: "orange",
+}
+
+
+def stage_badge(stage: str) -> str:
+    """Return where a customer stands on the journey, as the lists show it."""
+    return format_html(
+        '<span class="badge bg-{}-lt">{}</span>',
+        STAGE_COLOURS.get(Customer.Stage(stage), "secondary"),
+        Customer.Stage(stage).label,
+    )
+
+
+def contact_lines(contact: Contact) -> str:
+    """Return number and address, one under the other."""
+    phone = format_html('<div class="tabular text-nowrap">{}</div>', contact.phone)
+    email = format_html('<div class="text-secondary small">{}</div>', contact.email)
+    return (phone if contact.phone else SafeString()) + (email if contact.email else SafeString())
+
+
 DRAWN: dict[str, Callable[[Any], str]] = {
+    "stage": stage_badge,
+    "contact": contact_lines,
     "money": money_filter,
     "number": number_filter,
     "date": partial(local_filter, style="date"),
@@ -114,7 +143,8 @@ def customer_columns(own_fields: Sequence[CustomField], user: Any) -> list[Colum
 def chosen_columns(columns: Sequence[Column], keys: Collection[str]) -> list[Column]:
     """Return the columns with these keys in their usual order; the usual ones without keys."""
     wanted = set(keys) & {column.key for column in columns} or set(USUAL_COLUMNS)
-    return [column for column in columns if column.key in wanted]
+    # Each label stands beside every row on a phone: translated once.
+    return [replace(column, label=str(column.label)) for column in columns if column.key in wanted]
 
 
 def customer_rows(

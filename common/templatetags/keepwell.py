@@ -41,6 +41,7 @@ from common import display
 from common.undo import MARK
 
 register = template.Library()
+ICONS = "vendor/icons.svg"
 
 
 # --- Files and icons ----------------------------------------------------------------------------
@@ -61,6 +62,7 @@ def _version(path: str) -> str:
 
 
 _cached_version = lru_cache(maxsize=64)(_version)
+_cached_asset = lru_cache(maxsize=8)(asset)
 
 
 @register.simple_tag
@@ -87,7 +89,7 @@ def icon(name: str, css: str = "", label: str = "") -> SafeString:
         '<svg class="icon {}" {}><use href="{}#{}"></use></svg>',
         css,
         says,
-        asset("vendor/icons.svg"),
+        asset(ICONS) if settings.DEBUG else _cached_asset(ICONS),
         name,
     )
 
