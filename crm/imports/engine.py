@@ -8,22 +8,31 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.utils.translation import gettext as _
 
 from common.services import record_event
 from common.time import now
-from crm.imports.batches import ImportPlan, begin_batch, only_one_import, resume_batch
+from crm.imports.batches import (
+    ImportPlan,
+    close_failed,
+    only_one_import,
+    open_batch,
+    pause_batch,
+    release_batch,
+)
 from crm.imports.bulk import rare_checkpoints
 from crm.imports.columns import stored_instant
+from crm.imports.foresight import Foresight
 from crm.imports.kinds import Context, Counts, Kind, kinds
 from crm.imports.mapping import Mapping
-from crm.imports.rejects import keep_rejects, list_rejects, write_rejects_file
+from crm.imports.progress import Beat, ImportLetGo, ImportPaused, Progress, Tell
+from crm.imports.rejects import group_rejects, keep_rejects, list_rejects, write_rejects_file
 from crm.imports.scratch import Scratch
 from crm.imports.sources import Chunk, Source, UnreadableFile
 from crm.models import ImportBatch
@@ -33,12 +42,16 @@ SMALLEST, USUAL, LARGEST = 4_000, 8_000, 24_000
 TRANSACTION_SECONDS = 0.15
 ATTEMPTS = 3  # of a portion, where somebody else wrote the same record at the same time
 SHOWN_REJECTS = 20
-Tell = Callable[[str], None]
+LOST_CONNECTION = (OperationalError, InterfaceError)
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What an import did. rows and rejected count rows of the file; the rest counts records."""
+    """What an import did. rows and rejected count rows of the file; the rest counts records.
+
+    problems: refused rows by cause, those of most rows first; see :func:`group_rejects`.
+    is_finished: whether the import came to its end; else the same one goes on where it stopped.
+    """
 
     kind: str
     mode: str
@@ -47,8 +60,11 @@ class Outcome:
     rejected: int = 0
     counts: Counts = field(default_factory=Counts)
     rejects: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[dict[str, Any]] = field(default_factory=list)
     ignored_columns: list[str] = field(default_factory=list)
     was_resumed: bool = False
+    is_finished: bool = True
+    is_paused: bool = False
 
 
 def import_source(
@@ -59,37 +75,43 @@ def import_source(
     is_dry_run: bool = False,
     is_invented: bool = False,
     rejects_path: Path | None = None,
+    batch: ImportBatch | None = None,
     tell: Tell = lambda text: None,
+    beat: Beat = lambda: None,
 ) -> Outcome:
     """Bring the database to what a source of rows says, and return what that took.
 
     rejects_path: where to write the refused rows as CSV.
-    tell: is given a line of progress about every second.
-    Waits while another import of this installation runs. Short transactions of its own: call it
-    outside of any.
+    batch: the row of an uploaded file, to be worked on instead of a new one. Then this does not
+    wait while another import of this installation runs.
+    tell: is given a line of progress about every second; beat is called as often, and may raise
+    :class:`ImportLetGo`.
+    Short transactions of its own: call it outside of any.
 
     :raises UnreadableFile: the header or the file is not what it should be; nothing is written.
+    :raises AnotherImportRuns: it does not wait.
     """
     mapping = mapping or Mapping()
     context = Context(mapping, plan.mode, plan.actor, is_dry_run, is_invented)
     kind = kinds()[plan.kind](context)
     names = _names(source.header, kind, mapping)
     kind.check_header([*names.values(), *mapping.constants])
-    outcome = Outcome(plan.kind, plan.mode, None)
+    outcome = Outcome(plan.kind, plan.mode, batch.ref if batch else None)
     outcome.ignored_columns = [name for name in source.header if name and name not in names]
-    run = Run(kind, outcome, tell)
+    run = Run(kind, outcome, Progress(plan.kind, tell, beat, batch))
     if is_dry_run:
         with tempfile.TemporaryDirectory(prefix="keepwell-import-") as folder:
             run.scratch = Scratch(Path(folder) / "scratch.sqlite3", kind.stored, kind.kept)
             run.check(source, names, mapping)
+            run.foresight = Foresight(plan.kind, context)
             run.apply(None)
+            outcome.foreseen = run.foresight.found()
             run.report(rejects_path)
             run.scratch.discard()
         return outcome
-    with only_one_import(tell):
-        kept = kind.stored, kind.kept
-        batch, scratch = resume_batch(plan, *kept) or begin_batch(plan, *kept)
-        run.scratch, outcome.batch = scratch, batch.ref
+    with only_one_import(tell, waits=batch is None):
+        batch, scratch = open_batch(plan, batch, kind.stored, kind.kept)
+        run.scratch, outcome.batch, run.progress.batch = scratch, batch.ref, batch
         try:
             if scratch.finding("rows") is not None:
                 run.take_up(batch)
@@ -100,12 +122,15 @@ def import_source(
             keep_rejects(batch, scratch)
             run.report(rejects_path)
             run.close(batch)
+        except (ImportPaused, ImportLetGo) as stop:
+            outcome.is_finished = False
+            outcome.is_paused = isinstance(stop, ImportPaused)
+            (pause_batch if outcome.is_paused else release_batch)(batch)
+        except LOST_CONNECTION:
+            raise  # to go on from, when the database is there again
         except Exception as error:
-            ImportBatch.objects.filter(pk=batch.pk).update(
-                status=ImportBatch.Status.FAILED,
-                finished_at=now(),
-                error=str(error) if isinstance(error, UnreadableFile) else type(error).__name__,
-            )
+            known = isinstance(error, UnreadableFile)
+            close_failed(batch, str(error) if known else type(error).__name__)
             scratch.discard()
             raise
         else:
@@ -144,16 +169,12 @@ class Run:
     """One import under way."""
 
     scratch: Scratch
+    foresight: Foresight | None = None  # of a dry run
 
-    def __init__(self, kind: Kind, outcome: Outcome, tell: Tell) -> None:
-        self.kind, self.outcome, self.tell = kind, outcome, tell
-        self._told_at = time.monotonic()
+    def __init__(self, kind: Kind, outcome: Outcome, progress: Progress | None = None) -> None:
+        self.kind, self.outcome = kind, outcome
+        self.progress = progress or Progress(kind.name)
         self._portion = USUAL
-
-    def _progress(self, count: int, what: str) -> None:
-        if time.monotonic() - self._told_at >= 1:
-            self._told_at = time.monotonic()
-            self.tell(f"{self.outcome.kind}: {count:,} {what}")
 
     def check(self, source: Source, names: dict[str, str], mapping: Mapping) -> None:
         """Read the whole source; keep what is usable and what is wrong with the rest."""
@@ -179,9 +200,10 @@ class Run:
                 kept = [row for place, row in enumerate(kept) if place not in places]
                 keys = [key for place, key in enumerate(keys) if place not in places]
             scratch.add_rows(kept, keys)
-            self._progress(outcome.rows, "rows checked")
+            self.progress.checked(outcome.rows)
         self.kind.settle(scratch)
         scratch.finish_checking(outcome.rows)
+        self.progress.all_checked(outcome.rows)
 
     def take_up(self, batch: ImportBatch) -> None:
         """Go on where a killed run of the same import stopped."""
@@ -195,12 +217,14 @@ class Run:
         done = 0
         for mark, records in self._portions(batch.applied_through if batch else ""):
             self.scratch.commit()
+            if self.foresight:
+                self.foresight.add(records)
             began = time.monotonic()
             self._apply_portion(batch, mark, records)
             pace = TRANSACTION_SECONDS / max(time.monotonic() - began, 0.001)
             self._portion = int(min(max(self._portion * min(pace, 2), SMALLEST), LARGEST))
             done += len(records)
-            self._progress(done, "records written")
+            self.progress.written(done)
         if batch:
             self.kind.finish(self.scratch)
 
@@ -253,6 +277,7 @@ class Run:
             self.outcome.rejects.append(
                 {"line": line, "column": name, "value": value, "reason": reason}
             )
+        self.outcome.problems = group_rejects(self.scratch)
         if rejects_path:
             write_rejects_file(rejects_path, self.scratch)
 
@@ -265,6 +290,7 @@ class Run:
             rows_total=self.outcome.rows,
             rejected=self.outcome.rejected,
             finished_at=finished_at,
+            claimed_until=None,
         )
         if counts.created or counts.updated:
             record_event(
