@@ -23,11 +23,13 @@ class ImportBatch(models.Model):
         """How far it got."""
 
         UPLOADED = "uploaded", _("Not started")
+        CHECKING = "checking", _("Being checked")
         QUEUED = "queued", _("Waiting")
         RUNNING = "running", _("Running")
         PAUSED = "paused", _("Paused")
         DONE = "done", _("Done")
         FAILED = "failed", _("Failed")
+        STOPPED = "stopped", _("Stopped")
         UNDOING = "undoing", _("Being undone")
         UNDONE = "undone", _("Undone")
 
@@ -40,6 +42,7 @@ class ImportBatch(models.Model):
     file_bytes = models.PositiveBigIntegerField(default=0)
     stored_as = models.CharField(max_length=40, blank=True)  # in the data folder, if uploaded
     mapping = models.JSONField(default=dict)  # as in docs/data-formats.md
+    source = models.CharField(max_length=60, blank=True)  # under which the mapping is remembered
     checked = models.JSONField(default=dict)  # what a check without writing found; no cell values
     actor = models.CharField(max_length=64)
     rows_total = models.PositiveBigIntegerField(default=0)
@@ -60,7 +63,7 @@ class ImportBatch(models.Model):
             models.Index(fields=["-started_at", "-id"], name="import_newest"),
             models.Index(
                 fields=["claimed_until", "id"],
-                condition=models.Q(status__in=["queued", "running", "undoing"]),
+                condition=models.Q(status__in=["checking", "queued", "running", "undoing"]),
                 name="import_due",
             ),
         ]
