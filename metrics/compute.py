@@ -113,6 +113,11 @@ class Computation:
         return self._edge(ORDER_STATES, "ordered_at", "min")
 
     @cached_property
+    def last_day(self) -> date | None:
+        """Local day of the last loaded order."""
+        return self._edge(ORDER_STATES, "ordered_at", "max")
+
+    @cached_property
     def fact_days(self) -> tuple[date | None, date | None]:
         """Local days of the first and the last fact of any kind."""
         columns = (

@@ -1,4 +1,4 @@
-"""Recomputes, the figures they found, and the people behind them."""
+"""Recomputes, the figures they found, the people behind them; trials of other data."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ class RecomputeRun(models.Model):
         default=dict
     )  # the database's cheap answers before the facts were read
     first_day = models.DateField(null=True)  # local day of the first loaded order
+    last_day = models.DateField(null=True)  # and of the last one
     store_id = models.CharField(max_length=32, blank=True)  # whose lock the run holds
     error = models.CharField(max_length=500, blank=True)
 
@@ -150,3 +151,67 @@ class CohortCell(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cohort} + {self.offset}"
+
+
+class Trial(models.Model):
+    """Files imported into a throw-away workspace, and the figures they would give.
+
+    result: see :mod:`metrics.trials.findings`; sums and rates only.  progress: how far it got,
+    ``{"step", "file"}``.  language: of the reasons why rows were refused.
+    """
+
+    class Status(models.TextChoices):
+        """How far it got."""
+
+        WAITING = "waiting", _("Waiting")
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        FAILED = "failed", _("Failed")
+
+    ref = models.CharField(max_length=16, unique=True, default=new_ref)
+    status = models.CharField(max_length=8, choices=Status, default=Status.WAITING)
+    actor = models.CharField(max_length=64)
+    language = models.CharField(max_length=10, default="en")
+    requested_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)  # times its process was started
+    progress = models.JSONField(default=dict)
+    result = models.JSONField(default=dict)
+    error = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["status"], condition=Q(status="running"), name="trial_one_at_a_time"
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["-requested_at", "-id"], name="trial_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.ref} {self.status}"
+
+
+class TrialFile(models.Model):
+    """A file of a trial: an upload of the import's pages, read where it lies.
+
+    batch: the upload; empty when it is gone, and then the trial goes too.  outcome: counts of
+    rows and records.  rejects: the first refused rows, ``{"line", "column", "value", "reason"}``.
+    """
+
+    trial = models.ForeignKey(Trial, on_delete=models.CASCADE, related_name="files")
+    batch = models.ForeignKey("crm.ImportBatch", on_delete=models.SET_NULL, null=True)
+    place = models.PositiveSmallIntegerField()
+    kind = models.CharField(max_length=30)
+    file_name = models.CharField(max_length=255)
+    mapping = models.JSONField(default=dict)
+    outcome = models.JSONField(default=dict)
+    rejects = models.JSONField(default=list)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["trial", "place"], name="trial_file_place"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.file_name}"

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Subquery
 
+from common.time import start_of_day
 from crm.models import Merge, Order
 from feedback.models import Complaint, ComplaintEvent, Response, ResponseVoid
 from metrics.kpis import KPIS
 from metrics.models import RecomputeRun
 
 Status = RecomputeRun.Status
+# So many days without purchases don't make a period unfinished; fewer than a month has.
+SLACK_DAYS = 24
 
 
 def latest_run(*, pinned: bool | None = None) -> RecomputeRun | None:
@@ -34,6 +37,18 @@ def shown_run() -> RecomputeRun | None:
         .order_by("is_pinned", "-finished_at", "-id")
         .first()
     )
+
+
+def seen_until(run: RecomputeRun) -> datetime:
+    """Return the moment at which the pages look for the last whole period.
+
+    As a rule that of the run; where the purchases ended long before it, soon after the last one:
+    a shop's past, imported, is shown up to its end, not the empty months since.
+    """
+    moment = min(run.as_of, run.known_at)
+    if run.last_day is None:
+        return moment
+    return min(moment, start_of_day(run.last_day + timedelta(days=1 + SLACK_DAYS)))
 
 
 def is_recomputing() -> bool:

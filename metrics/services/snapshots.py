@@ -59,7 +59,7 @@ def write_figures(run: RecomputeRun, *, now: datetime, full: bool) -> None:
             )
             for cell in computation.cohort_cells(months)
         ]
-        run.first_day = computation.first_day
+        run.first_day, run.last_day = computation.first_day, computation.last_day
         where = {} if run.is_pinned else stages(computation.orders, run.as_of)
     wanted = [
         [(name, sets.place(ids)) for name, ids in figure.sets.items() if len(ids)]

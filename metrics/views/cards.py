@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from metrics.kpis import KPIS
 from metrics.models import RecomputeRun, Snapshot
 from metrics.selectors.figures import figure_from, list_latest
+from metrics.selectors.runs import seen_until
 from metrics.windows import last_complete
 from metrics.words import Shown, show
 
@@ -31,7 +32,7 @@ def latest_card(key: str, run: RecomputeRun, snapshots: list[Snapshot]) -> Card 
     if KPIS[key].per == "as_of":
         found = mine.get("")
         return Card(_shown(found), None) if found else None
-    quarter = last_complete("quarter", min(run.as_of, run.known_at))
+    quarter = last_complete("quarter", seen_until(run))
     if KPIS[key].matures_days and (before := mine.get(str(quarter.shifted(-1)))):
         found = mine.get(str(quarter))
         if before.is_complete and before.denominator and found and not found.is_complete:

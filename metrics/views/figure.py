@@ -19,7 +19,7 @@ from metrics.models import RecomputeRun, Snapshot
 from metrics.roles import READERS
 from metrics.selectors.figures import figure_from, find_snapshot, list_latest
 from metrics.selectors.people import find_set, page_of, set_sizes
-from metrics.selectors.runs import shown_run
+from metrics.selectors.runs import seen_until, shown_run
 from metrics.views.people import render_people
 from metrics.views.trends import trend_chart
 from metrics.windows import last_complete
@@ -94,7 +94,7 @@ def _chosen(kpi: Kpi, snapshots: list[Snapshot], unit: str, period: str) -> Snap
         if final:
             return final[-1]
     run: RecomputeRun = snapshots[0].run
-    default = last_complete(unit, min(run.as_of, run.known_at))  # type: ignore[arg-type]
+    default = last_complete(unit, seen_until(run))  # type: ignore[arg-type]
     return by_period.get(str(default)) or by_period.get("") or snapshots[-1]
 
 

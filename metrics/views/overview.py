@@ -18,7 +18,7 @@ from metrics.models import RecomputeRun, Snapshot
 from metrics.roles import READERS, REQUESTERS
 from metrics.selectors.cohorts import cohort_rows
 from metrics.selectors.figures import figure_from, list_latest
-from metrics.selectors.runs import is_recomputing, shown_run
+from metrics.selectors.runs import is_recomputing, seen_until, shown_run
 from metrics.services import request_recompute
 from metrics.views.cards import latest_card
 from metrics.views.heat import heat_of
@@ -87,7 +87,7 @@ def _retention(run: RecomputeRun, snapshots: list[Snapshot]) -> dict[str, Any] |
     """The headline: sentence, change, who moved, and the trend by month."""
     mine = [snapshot for snapshot in snapshots if snapshot.kpi == "retention_rate"]
     by_period = {snapshot.period: snapshot for snapshot in mine}
-    quarter = last_complete("quarter", min(run.as_of, run.known_at))
+    quarter = last_complete("quarter", seen_until(run))
     found = by_period.get(str(quarter))
     if found is None:
         return None
