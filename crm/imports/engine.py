@@ -62,6 +62,7 @@ class Outcome:
     rejects: list[dict[str, Any]] = field(default_factory=list)
     problems: list[dict[str, Any]] = field(default_factory=list)
     ignored_columns: list[str] = field(default_factory=list)
+    foreseen: dict[str, Any] = field(default_factory=dict)  # of a check: see :class:`Foresight`
     was_resumed: bool = False
     is_finished: bool = True
     is_paused: bool = False
@@ -78,6 +79,7 @@ def import_source(
     batch: ImportBatch | None = None,
     tell: Tell = lambda text: None,
     beat: Beat = lambda: None,
+    seconds: float | None = None,
 ) -> Outcome:
     """Bring the database to what a source of rows says, and return what that took.
 
@@ -86,6 +88,7 @@ def import_source(
     wait while another import of this installation runs.
     tell: is given a line of progress about every second; beat is called as often, and may raise
     :class:`ImportLetGo`.
+    seconds: after which writing is let go, for the next run of the same to go on with.
     Short transactions of its own: call it outside of any.
 
     :raises UnreadableFile: the header or the file is not what it should be; nothing is written.
@@ -98,7 +101,7 @@ def import_source(
     kind.check_header([*names.values(), *mapping.constants])
     outcome = Outcome(plan.kind, plan.mode, batch.ref if batch else None)
     outcome.ignored_columns = [name for name in source.header if name and name not in names]
-    run = Run(kind, outcome, Progress(plan.kind, tell, beat, batch))
+    run = Run(kind, outcome, Progress(plan.kind, tell, beat, batch, seconds))
     if is_dry_run:
         with tempfile.TemporaryDirectory(prefix="keepwell-import-") as folder:
             run.scratch = Scratch(Path(folder) / "scratch.sqlite3", kind.stored, kind.kept)

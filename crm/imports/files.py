@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from crm.imports.batches import ImportPlan
-from crm.imports.engine import Outcome, import_source
-from crm.imports.mapping import Mapping
-from crm.imports.sources import open_source
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from crm.imports.batches import (
+    AnotherImportRuns,
+    ImportPlan,
+    check_rejects_path,
+    close_failed,
+    imports_folder,
+    release_batch,
+)
+from crm.imports.engine import LOST_CONNECTION, Outcome, import_source
+from crm.imports.mapping import Mapping, parse_mapping
+from crm.imports.progress import Beat, Tell
+from crm.imports.sources import UnreadableFile, open_source
+from crm.models import ImportBatch
 
 
 def import_file(
@@ -23,7 +34,10 @@ def import_file(
     mapping: Mapping | None = None,
     is_dry_run: bool = False,
     rejects_path: Path | None = None,
-    tell: Callable[[str], None] = lambda text: None,
+    batch: ImportBatch | None = None,
+    tell: Tell = lambda text: None,
+    beat: Beat = lambda: None,
+    seconds: float | None = None,
 ) -> Outcome:
     """Import a CSV or XLSX file and return what that took; see :func:`import_source`.
 
@@ -39,5 +53,74 @@ def import_file(
         mapping=mapping,
         is_dry_run=is_dry_run,
         rejects_path=rejects_path,
+        batch=batch,
         tell=tell,
+        beat=beat,
+        seconds=seconds,
     )
+
+
+def check_batch(*, batch: ImportBatch, happened_at: datetime, beat: Beat = lambda: None) -> Outcome:
+    """Check an uploaded file without writing anything but ``rows_checked`` of its batch.
+
+    Every refused row goes to :func:`check_rejects_path`.
+
+    :raises UnreadableFile: the file as a whole is not what it should be.
+    """
+    return import_file(
+        kind=batch.kind,
+        path=imports_folder() / batch.stored_as,
+        mode=batch.mode,
+        actor=batch.actor,
+        happened_at=happened_at,
+        mapping=parse_mapping(batch.mapping),
+        is_dry_run=True,
+        rejects_path=check_rejects_path(batch),
+        batch=batch,
+        beat=beat,
+    )
+
+
+def run_batch(
+    *,
+    batch: ImportBatch,
+    happened_at: datetime,
+    seconds: float | None = None,
+    beat: Beat = lambda: None,
+) -> Outcome:
+    """Import an uploaded file whose batch was claimed, or go on with it.
+
+    seconds: after which writing is let go, for the next run to go on with.
+    The batch ends as done, paused, failed (``error`` says why), or running and free to claim.
+
+    :raises AnotherImportRuns: try again later; the batch can be claimed at once.
+    """
+    try:
+        return import_file(
+            kind=batch.kind,
+            path=imports_folder() / batch.stored_as,
+            mode=batch.mode,
+            actor=batch.actor,
+            happened_at=happened_at,
+            mapping=parse_mapping(batch.mapping),
+            batch=batch,
+            beat=beat,
+            seconds=seconds,
+        )
+    except AnotherImportRuns:
+        release_batch(batch)
+        raise
+    except LOST_CONNECTION:
+        raise
+    except (UnreadableFile, ValidationError, FileNotFoundError) as error:
+        close_failed(batch, _words(error))
+        return Outcome(batch.kind, batch.mode, batch.ref)
+    except Exception as error:
+        close_failed(batch, type(error).__name__)
+        raise
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return _("The uploaded file is gone; upload it again.")
+    return " ".join(error.messages) if isinstance(error, ValidationError) else str(error)

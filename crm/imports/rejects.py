@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from django.db import transaction
 
@@ -14,6 +17,8 @@ from crm.imports.scratch import Reject, Scratch
 from crm.models import ImportBatch, ImportReject
 
 LONGEST_VALUE, LONGEST_REASON = 255, 500
+MOST_PROBLEMS, FIRST_LINES = 50, 10
+_NUMBER = re.compile(r"\d+")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
 
@@ -43,3 +48,49 @@ def write_rejects_file(path: Path, scratch: Scratch) -> None:
         writer = csv.writer(file)
         writer.writerow(["line", "column", "value", "reason"])
         writer.writerows(list_rejects(scratch))
+
+
+def read_rejects_file(path: Path, *, start: int = 0, count: int = 100) -> list[Reject]:
+    """Return some of the rows that :func:`write_rejects_file` wrote, counted from ``start`` on.
+
+    Empty when the file is gone: it is thrown away when somebody is erased.
+    """
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = islice(csv.reader(file), start + 1, start + 1 + count)
+        return [(int(line), name, value, reason) for line, name, value, reason in rows]
+
+
+@dataclass(slots=True)
+class _Problem:
+    """Refused cells of one column with one cause."""
+
+    column: str
+    reason: str
+    count: int = 0
+    lines: list[int] = field(default_factory=list)
+
+
+def group_rejects(scratch: Scratch) -> list[dict[str, Any]]:
+    """Return what was wrong by column and cause: column, reason, count, and the first lines.
+
+    The most frequent first, at most ``MOST_PROBLEMS``. Reasons that differ only in their numbers
+    (other lines, numbers of cells) are one, with “…” in place of the numbers. No values of cells.
+    """
+    problems: dict[tuple[str, str], _Problem] = {}
+    for line, name, _value, reason in scratch.rejects():
+        cause = _NUMBER.sub("…", reason)
+        problem = problems.get((name, cause))
+        if problem is None:
+            problem = problems[name, cause] = _Problem(name[:64], reason[:LONGEST_REASON])
+        elif problem.reason != reason:
+            problem.reason = cause[:LONGEST_REASON]
+        problem.count += 1
+        if len(problem.lines) < FIRST_LINES:
+            problem.lines.append(line)
+    found = sorted(problems.values(), key=lambda one: (-one.count, one.lines[0], one.column))
+    return [
+        {"column": one.column, "reason": one.reason, "count": one.count, "lines": one.lines}
+        for one in found[:MOST_PROBLEMS]
+    ]

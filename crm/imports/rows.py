@@ -80,7 +80,7 @@ def import_rows(
     batch = ImportBatch.objects.create(
         kind=kind, mode=ImportBatch.Mode.LIVE, actor=actor, file_name="", started_at=happened_at
     )
-    run = Run(subject, Outcome(kind, ImportBatch.Mode.LIVE, batch.ref), lambda text: None)
+    run = Run(subject, Outcome(kind, ImportBatch.Mode.LIVE, batch.ref))
     with tempfile.TemporaryDirectory(prefix="keepwell-rows-") as folder:
         run.scratch = Scratch(Path(folder) / "scratch.sqlite3", subject.stored, subject.kept)
         try:

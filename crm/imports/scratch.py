@@ -69,6 +69,7 @@ class Scratch:
         try:
             scratch.connection = _connect(path)
             if scratch.finding("rows") is None:
+                scratch.close()
                 raise ScratchLost
         except sqlite3.DatabaseError as error:
             raise ScratchLost from error
