@@ -7,7 +7,13 @@ from common import registry
 
 def register() -> None:
     """Called once, when the apps are ready."""
-    from crm.imports import catalogue, customers, orders  # noqa: F401 - they register themselves
+    from crm.imports import (  # noqa: F401 - they register themselves
+        catalogue,
+        costs,
+        customers,
+        orders,
+        rates,
+    )
     from crm.privacy import imports as privacy
 
     registry.register_personal_data(
