@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -16,33 +16,38 @@ from crm.imports.columns import Column, amount, choice, line, whole
 from crm.imports.kinds import Counts, Kind, register_kind
 from crm.imports.mapping import Mapping
 from crm.imports.scratch import Scratch
-from crm.models import Location, Product
+from crm.models import ImportBatch, ImportRange, Location, Product
+
+OFFER = ("special_offer_id",)
 
 
 def apply_plain(
+    kind: Kind,
     model: type[models.Model],
-    key: str,
     names: Sequence[str],
     records: Sequence[tuple[str, Sequence[Any]]],
     *,
     new: dict[str, Any],
     refs: bool,
     stamp: str,
-    is_dry_run: bool,
-    note: Callable[[str, str], None],
 ) -> tuple[Counts, set[str]]:
-    """Insert and update rows that stand alone; filled cells overwrite.
+    """Insert and update rows that stand alone and are known by the kind's key.
 
     new: what a new row has where the file says nothing.
-    note: is told each code and what became of it.
     Returns the counts, and the codes of the rows that needed no change.
     """
     known = {
         row[0]: row
         for row in fetch_rows(
-            model, (key, "id", *names), where=key, among=[key for key, _row in records], lock=True
+            model,
+            (kind.key, "id", *names),
+            where=kind.key,
+            among=[key for key, _row in records],
+            lock=True,
         )
     }
+    fresh = [code for code, _values in records if code not in known]
+    ids = dict(zip(fresh, kind.new_ids(model, len(fresh)), strict=True))
     inserts: list[list[Any]] = []
     updates: list[list[Any]] = []
     unchanged: set[str] = set()
@@ -53,26 +58,26 @@ def apply_plain(
                 new.get(name) if value is None else value
                 for name, value in zip(names, values, strict=True)
             ]
-            inserts.append([code, *filled, stamp])
-            note(code, "created")
+            inserts.append([ids[code], code, *filled, stamp])
+            kind.note(code, "created")
             continue
-        wanted = [
-            old if value is None else value for old, value in zip(row[2:], values, strict=True)
-        ]
-        if wanted == list(row[2:]):
+        wanted = kind.overwritten(names, row[2:], values)
+        if wanted == row[2:]:
             unchanged.add(code)
-            note(code, "unchanged")
+            kind.note(code, "unchanged")
         else:
             updates.append([*wanted, row[1]])
-            note(code, "updated")
-    if not is_dry_run:
-        columns = [key, *names, "recorded_at"]
+            kind.trail.compared(model, row[1], names, row[2:], wanted)
+            kind.note(code, "updated")
+    if not kind.context.is_dry_run:
+        columns = ["id", kind.key, *names, "recorded_at"]
         if refs:
             columns.append("ref")
             for insert, ref in zip(inserts, new_refs(len(inserts)), strict=True):
                 insert.append(ref)
         insert_rows(model, columns, inserts)
         update_rows(model, names, updates)
+        kind.trail.made(model, ids.values())
     return Counts(len(inserts), len(updates), len(unchanged)), unchanged
 
 
@@ -96,15 +101,13 @@ class Locations(Kind):
     def apply(self, records: list[Any], *, stamp: str, scratch: Scratch) -> Counts:
         """Insert and update shops."""
         counts, _unchanged = apply_plain(
+            self,
             Location,
-            "code",
             self.stored,
             records,
             new={"timezone": ""},
             refs=False,
             stamp=stamp,
-            is_dry_run=self.context.is_dry_run,
-            note=self.note,
         )
         return counts
 
@@ -164,8 +167,8 @@ class Products(Kind):
     def apply(self, records: list[Any], *, stamp: str, scratch: Scratch) -> Counts:
         """Insert and update products; special offers are linked in ``finish``."""
         counts, unchanged = apply_plain(
+            self,
             Product,
-            "sku",
             self.stored[:-1],
             [(sku, row[:-1]) for sku, row in records],
             new={
@@ -176,11 +179,9 @@ class Products(Kind):
             },
             refs=True,
             stamp=stamp,
-            is_dry_run=self.context.is_dry_run,
-            note=self.note,
         )
         offers = {sku: row[-1] for sku, row in records if row[-1] and sku in unchanged}
-        relinked = _wrong_offers(offers)
+        relinked = self._wrong_offers(offers)
         counts.unchanged -= len(relinked)
         counts.updated += len(relinked)
         for sku in relinked:
@@ -195,26 +196,46 @@ class Products(Kind):
             "SELECT key, special_offer_sku FROM line WHERE line IN (SELECT MAX(line) FROM line"
             " WHERE special_offer_sku IS NOT NULL GROUP BY key) ORDER BY key"
         )
+        made = self._made() if self.context.mapping.overwrite == "nothing" else []
         for portion in portions(pairs, 1_000):
             with transaction.atomic():
-                wrong = _wrong_offers(dict(portion))
-                update_rows(Product, ("special_offer_id",), list(wrong.values()))
+                wrong = self._wrong_offers(dict(portion), made)
+                for right_id, row_id, held_id in wrong.values():
+                    self.trail.compared(Product, row_id, OFFER, (held_id,), (right_id,))
+                update_rows(Product, OFFER, [row[:2] for row in wrong.values()])
+                self.write_trail()
 
-
-def _wrong_offers(offers: dict[str, str]) -> dict[str, tuple[int | None, int]]:
-    """Return SKU → database ids of right offer and product, where the offer is another so far."""
-    known = {
-        sku: (row_id, offer_id)
-        for sku, row_id, offer_id in fetch_rows(
-            Product,
-            ("sku", "id", "special_offer_id"),
-            where="sku",
-            among=offers.keys() | set(offers.values()),
+    def _made(self) -> list[tuple[int, int]]:
+        """Return the ids, as (first, last), of products that the import under way made."""
+        ranges = ImportRange.objects.filter(
+            table=Product._meta.label, batch__status=ImportBatch.Status.RUNNING
         )
-    }
-    right = {sku: known.get(offer, (None, None))[0] for sku, offer in offers.items()}
-    return {
-        sku: (right[sku], known[sku][0])
-        for sku in offers
-        if right[sku] is None or known[sku][1] != right[sku]
-    }
+        return list(ranges.values_list("first_id", "last_id"))
+
+    def _wrong_offers(
+        self, offers: dict[str, str], made: Sequence[tuple[int, int]] = ()
+    ) -> dict[str, tuple[int | None, int, Any]]:
+        """Return SKU → ids of right offer, product and present offer, where that is another one.
+
+        made: ids of products that are new, whatever the mapping says of known ones.
+        """
+        known = {
+            sku: (row_id, offer_id)
+            for sku, row_id, offer_id in fetch_rows(
+                Product,
+                ("sku", "id", *OFFER),
+                where="sku",
+                among=offers.keys() | set(offers.values()),
+            )
+        }
+        right = {sku: known.get(offer, (None, None))[0] for sku, offer in offers.items()}
+
+        def takes(row_id: int, offer_id: Any) -> bool:
+            is_new = any(first <= row_id <= last for first, last in made)
+            return is_new or self.takes("special_offer_sku", offer_id)
+
+        return {
+            sku: (right[sku], *known[sku])
+            for sku in offers
+            if right[sku] is None or (known[sku][1] != right[sku] and takes(*known[sku]))
+        }

@@ -108,6 +108,8 @@ class Kind:
         self.note: Callable[[str, str], None] = lambda key, outcome: None
         self.refuse: Callable[[Iterable[Reject]], None] = lambda rejects: None
         self.trail = Trail()  # apply() notes here what it makes and changes
+        # Writes what was noted, in the caller's transaction; for what finish() does.
+        self.write_trail: Callable[[], None] = lambda: None
 
     def list_columns(self, mapping: Mapping) -> list[Column]:
         """Return the columns this kind knows."""
@@ -173,6 +175,30 @@ class Kind:
         stamp: now, as stored. A dry run only counts.
         """
         raise NotImplementedError
+
+    def takes(self, name: str, held: Any) -> bool:
+        """Whether a known record takes what the file says in a column.
+
+        name: of the stored column. held: what the record has there, as stored; no text and no
+        value are empty, a zero is not. A cell that says nothing is the caller's to leave out.
+        """
+        mapping = self.context.mapping
+        if mapping.overwrite == "nothing":
+            return False
+        is_kept = mapping.overwrite == "empty" or self.derived.get(name, name) in mapping.kept
+        return not is_kept or held in (None, "")
+
+    def overwritten(
+        self, names: Sequence[str], held: Sequence[Any], told: Sequence[Any]
+    ) -> tuple[Any, ...]:
+        """Return what a known record's columns are to hold, as the mapping's ``overwrite`` says.
+
+        told: what the file says, None where it says nothing.
+        """
+        return tuple(
+            old if new is None or new == old or not self.takes(name, old) else new
+            for name, old, new in zip(names, held, told, strict=True)
+        )
 
     def new_ids(self, model: type[models.Model], count: int) -> Sequence[int]:
         """Reserve database ids; a dry run makes some up."""

@@ -6,7 +6,7 @@ Rows that belong to a new record (its contacts, lines, search terms) are not not
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import models
@@ -31,6 +31,38 @@ class Trail:
         """Note a row that was added to a record that was there already."""
         self.changed(model, row_id, before={}, after={}, customer_id=customer_id)
 
+    def removed(
+        self,
+        model: type[models.Model],
+        row_id: int,
+        *,
+        before: Mapping[str, Any],
+        customer_id: int | None = None,
+    ) -> None:
+        """Note a row that was taken out of a record. before: all its columns but the id."""
+        self.changed(model, row_id, before=before, after={}, customer_id=customer_id)
+
+    def compared(
+        self,
+        model: type[models.Model],
+        row_id: int,
+        names: Sequence[str],
+        held: Sequence[Any],
+        wanted: Sequence[Any],
+        *,
+        customer_id: int | None = None,
+    ) -> None:
+        """Note those columns that differ between what a row held and what it holds from now on."""
+        differ = [place for place in range(len(names)) if held[place] != wanted[place]]
+        if differ:
+            self.changed(
+                model,
+                row_id,
+                before={names[place]: held[place] for place in differ},
+                after={names[place]: wanted[place] for place in differ},
+                customer_id=customer_id,
+            )
+
     def changed(
         self,
         model: type[models.Model],
@@ -42,6 +74,8 @@ class Trail:
     ) -> None:
         """Note columns of a row as stored, before and after; only those that differ.
 
+        Columns bear the names they have in the table (``customer_id``), values what
+        :func:`crm.imports.bulk.fetch_rows` returns: instants as text, money in 1/10,000.
         customer_id: whose data they are, so that erasure takes them along.
         """
         self._changes.append(
