@@ -43,6 +43,10 @@ class Environment:
     readable_logs: bool
     require_totp: bool
     proxies: int
+    import_max_bytes: int
+    import_max_rows: int
+    import_max_cells: int
+    import_max_cell_chars: int
 
 
 def read_environment(values: dict[str, str] | None = None) -> Environment:
@@ -79,6 +83,10 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
             env, "KEEPWELL_REQUIRE_TOTP", "false" if debug or is_demo else "true"
         ),
         proxies=_proxies(env),
+        import_max_bytes=_count(env, "KEEPWELL_IMPORT_MAX_BYTES", 4_000_000_000),
+        import_max_rows=_count(env, "KEEPWELL_IMPORT_MAX_ROWS", 50_000_000),
+        import_max_cells=_count(env, "KEEPWELL_IMPORT_MAX_CELLS", 1_000),
+        import_max_cell_chars=_count(env, "KEEPWELL_IMPORT_MAX_CELL_CHARS", 32_767),
     )
 
 
@@ -200,6 +208,13 @@ def _proxies(env: environ.Env) -> int:
         raise ImproperlyConfigured(
             f"KEEPWELL_PROXIES={text!r}: give the number of proxies, 0 to 9."
         )
+    return int(text)
+
+
+def _count(env: environ.Env, name: str, default: int) -> int:
+    text = env.str(name, str(default))
+    if not re.fullmatch(r"[0-9]{1,15}", text) or not int(text):
+        raise ImproperlyConfigured(f"{name}={text!r}: give a whole number above 0.")
     return int(text)
 
 

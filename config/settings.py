@@ -24,6 +24,10 @@ CSRF_TRUSTED_ORIGINS = [BASE_URL]
 KEEPWELL_DATA_DIR = ENV.data_dir
 KEEPWELL_TIMEZONE = ENV.timezone
 KEEPWELL_CURRENCY = ENV.currency
+KEEPWELL_IMPORT_MAX_BYTES = ENV.import_max_bytes
+KEEPWELL_IMPORT_MAX_ROWS = ENV.import_max_rows
+KEEPWELL_IMPORT_MAX_CELLS = ENV.import_max_cells
+KEEPWELL_IMPORT_MAX_CELL_CHARS = ENV.import_max_cell_chars
 IS_DEMO = ENV.is_demo
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -155,7 +159,10 @@ WHITENOISE_AUTOREFRESH = DEBUG
 WHITENOISE_MAX_AGE = 3600
 MEDIA_ROOT = KEEPWELL_DATA_DIR / "media"
 MEDIA_URL = "/media/"
+KEEPWELL_IMPORT_FILE_DAYS = 7  # an uploaded file is kept, once its import ended or was left alone
 ATTACHMENT_MAX_BYTES = 9 * 1024 * 1024  # with its frame below DATA_UPLOAD_MAX_MEMORY_SIZE
+# A trial of files to import: how long and how large it may get, and how long its result is kept.
+TRIAL_SECONDS, TRIAL_BYTES, TRIAL_KEPT_DAYS = 1_800, 4 * 1024**3, 14
 
 # --- Sign-in ----------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 
 from common import validators
 from common.money import to_units
-from crm.imports.mapping import Mapping
+from common.spreadsheets import plain_cell
+from crm.imports.mapping import Mapping, ValueMap
 
 Stored = str | int | None
 MEMO_LIMIT = 200_000  # distinct texts remembered per column, whatever the size of the file
@@ -44,9 +45,10 @@ class Column:
 class Memo(dict[str, "Stored | Bad"]):
     """Reads each distinct text once, since dates, prices and codes repeat."""
 
-    def __init__(self, column: Column) -> None:
+    def __init__(self, column: Column, value_map: ValueMap | None = None) -> None:
         super().__init__()
         self.column = column
+        self.value_map = value_map
         self.has_bad = False
 
     def __missing__(self, text: str) -> Stored | Bad:
@@ -54,7 +56,9 @@ class Memo(dict[str, "Stored | Bad"]):
         return value
 
     def _read(self, text: str) -> Stored | Bad:
-        stripped = text.strip()
+        stripped = plain_cell(text.strip()).strip()  # what an export put before a formula
+        if self.value_map is not None:
+            stripped = self.value_map.translate(stripped)
         if not stripped:
             if not self.column.is_required:
                 return None
@@ -126,8 +130,10 @@ def day(mapping: Mapping) -> Callable[[str], Stored]:
 
     def parse(text: str) -> Stored:
         moment = mapping.local_time(text)
-        if isinstance(moment, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}[T ]00:00(:00)?", moment):
-            moment = moment[:10]  # what spreadsheets make of a date
+        if isinstance(moment, str) and re.fullmatch(
+            r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?([+-]\d{2}:?\d{2}|Z)?", moment
+        ):
+            moment = moment[:10]  # the day as it is written; never moved to another timezone
         return validators.parse_date(moment).isoformat()
 
     return parse

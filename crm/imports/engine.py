@@ -149,17 +149,22 @@ def _names(header: list[str], kind: Kind, mapping: Mapping) -> dict[str, str]:
     :raises UnreadableFile: the mapping names what is not there.
     """
     if unknown := sorted(
-        (set(mapping.columns.values()) | mapping.constants.keys()) - kind.columns.keys()
+        (set(filter(None, mapping.columns.values())) | mapping.constants.keys())
+        - kind.columns.keys()
     ):
         reason = _("The mapping names columns this kind does not have: %(names)s.")
         raise UnreadableFile(reason % {"names": ", ".join(unknown)})
-    if absent := sorted(mapping.columns.keys() - set(header)):
+    asked = {name for name, ours in mapping.columns.items() if ours}
+    if absent := sorted(asked - set(header)):
         reason = _("The mapping names columns the file does not have: %(names)s.")
         raise UnreadableFile(reason % {"names": ", ".join(absent)})
     names: dict[str, str] = {}
+    taken = {kind.aliases.get(ours, ours) for ours in mapping.columns.values()}
     for name in header:
         ours = mapping.columns.get(name) or name.casefold().replace(" ", "_")
         ours = kind.aliases.get(ours, ours)
+        if name not in asked and ours in taken:
+            continue  # another column was chosen for it
         if ours in kind.columns and ours not in mapping.constants:
             if ours in names.values():
                 reason = _("Two columns of the file would be %(name)s.")

@@ -20,7 +20,7 @@ from crm.imports.batches import (
 from crm.imports.engine import LOST_CONNECTION, Outcome, import_source
 from crm.imports.mapping import Mapping, parse_mapping
 from crm.imports.progress import Beat, Tell
-from crm.imports.sources import UnreadableFile, open_source
+from crm.imports.sources import UnreadableFile, check_file_size, open_source
 from crm.models import ImportBatch
 
 
@@ -44,11 +44,12 @@ def import_file(
     :raises UnreadableFile: the file as a whole is not what it should be; nothing is written.
     """
     mapping = mapping or Mapping()
+    check_file_size(path)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
     digest.update(mapping.digest().encode())
     return import_source(
-        source=open_source(path, delimiter=mapping.delimiter),
+        source=open_source(path, mapping),
         plan=ImportPlan(kind, mode, actor, path.name[:255], digest.hexdigest(), happened_at),
         mapping=mapping,
         is_dry_run=is_dry_run,

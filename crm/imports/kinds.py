@@ -93,7 +93,7 @@ class Kind:
     """
 
     name: ClassVar[str]
-    key: ClassVar[str]
+    key: str  # the column whose value tells records apart; may follow from the mapping
     order: ClassVar[int] = 100  # its place among files that refer to each other
     stored: tuple[str, ...]
     derived: ClassVar[dict[str, str]] = {}  # stored column → the file's column it comes from
@@ -132,7 +132,12 @@ class Kind:
                 % {"missing": ", ".join(missing), "known": ", ".join(self.columns)},
                 missing=missing,
             )
-        self._memos = {name: Memo(self.columns[name]) for name in self.columns if name in names}
+        theirs = self.context.mapping.values
+        self._memos = {
+            name: Memo(column, theirs.get(name))
+            for name, column in self.columns.items()
+            if name in names
+        }
 
     def check(self, chunk: Chunk) -> Checked:
         """Return the chunk with stored values; what is unusable is marked."""

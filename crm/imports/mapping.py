@@ -16,18 +16,37 @@ from django.utils.translation import gettext as _
 
 from common.time import organisation_timezone
 from common.validators import clean_line, parse_timezone
+from crm.imports.formats import plain_number, read_time
 
 MATCHES = ("", "external_id", "email", "phone")
 OVERWRITES = ("filled", "empty", "nothing")
 
 
+class ValueMap(dict[str, str]):
+    """Their texts → ours, in any case; the empty text is an empty cell, ``a*`` begins with a."""
+
+    def translate(self, text: str) -> str:
+        """Return our text for theirs, or theirs where there is none."""
+        key = text.casefold()
+        for theirs, ours in self.items():
+            folded = theirs.casefold()
+            if folded == key or (folded.endswith("*") and key.startswith(folded[:-1]) and key):
+                return ours
+        return text
+
+
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """columns: name in the file → our name.  constants: our name → value of every row.
+    """columns: name in the file → our name; empty leaves the column out.
 
+    A name such as ``First name + Last name`` joins columns, ``SKU | Name`` takes the first filled.
+    constants: our name → value of every row.  values: our name → their text → our text.
+    fill_down: their column → their columns; empty cells of these take what stands in the row above
+    if that has the same value in the first (or that one is empty and among them).
     timezone: IANA name of naive times; empty means the organisation's.
-    date_format: ``strptime`` format; empty means ISO 8601.
-    encoding: of a CSV file; empty means found out.  sheet: of a workbook; empty means the first.
+    date_format: ``strptime`` format, or ``excel`` for days since 1900; empty means ISO 8601.
+    delimiter: of a text file; a blank means runs of blanks, empty means found out.
+    encoding: of a text file; empty means found out.  sheet: of a workbook; empty means the first.
     has_header: whether the first row names the columns; else they are called ``1``, ``2``, …
     match_by: by what a customer is known: external id (empty), ``email`` or ``phone``; in files of
     customers, and wherever a file refers to a customer.
@@ -39,6 +58,8 @@ class Mapping:
 
     columns: dict[str, str] = field(default_factory=dict)
     constants: dict[str, str] = field(default_factory=dict)
+    values: dict[str, ValueMap] = field(default_factory=dict)
+    fill_down: dict[str, tuple[str, ...]] = field(default_factory=dict)
     timezone: str = ""
     decimal_comma: bool = False
     date_format: str = ""
@@ -58,26 +79,15 @@ class Mapping:
         return zoneinfo.ZoneInfo(self.timezone) if self.timezone else organisation_timezone()
 
     def number(self, text: str) -> str:
-        """Return a number's text with a decimal point and without group separators."""
-        if not self.decimal_comma:
-            return text
-        text = "".join(text.split())
-        return text.replace(".", "").replace(",", ".") if "," in text else text
+        """Return a number's text with a decimal point, without group separators and currency."""
+        return plain_number(text, decimal_comma=self.decimal_comma)
 
     def local_time(self, text: str) -> str | datetime:
         """Return a time as ISO text, or as what ``date_format`` makes of it.
 
         :raises ValidationError: the text does not follow the format.
         """
-        if not self.date_format:
-            return text
-        try:
-            return datetime.strptime(text, self.date_format)  # noqa: DTZ007 - zoned by the caller
-        except ValueError as error:
-            raise ValidationError(
-                _("This is not a time of the form %(format)s.") % {"format": self.date_format},
-                code="time",
-            ) from error
+        return read_time(text, self.date_format)
 
     def digest(self) -> str:
         """Return the mapping as canonical text, for telling one import from another."""
@@ -113,12 +123,14 @@ def parse_mapping(content: Any) -> Mapping:
     return Mapping(
         columns=_texts(content, "columns"),
         constants=_texts(content, "constants"),
+        values=_values(content),
+        fill_down=_fill_down(content),
         timezone=parse_timezone(content["timezone"]) if content.get("timezone") else "",
         decimal_comma=content.get("decimal_comma") is True,
-        date_format=clean_line(content.get("date_format", ""), max_length=60),
+        date_format=clean_line(content.get("date_format") or "", max_length=60),
         delimiter=_delimiter(content.get("delimiter", "")),
         encoding=_encoding(content.get("encoding", "")),
-        sheet=clean_line(content.get("sheet", ""), max_length=60),
+        sheet=clean_line(content.get("sheet") or "", max_length=60),
         has_header=content.get("has_header") is not False,
         match_by=_one_of(content, "match_by", MATCHES).removeprefix("external_id"),
         overwrite=_one_of(content, "overwrite", OVERWRITES) or "filled",
@@ -139,12 +151,32 @@ def _one_of(content: dict[str, Any], name: str, allowed: Sequence[str]) -> str:
 
 
 def _encoding(value: Any) -> str:
-    if value == "":
+    if value in ("", None):
         return ""
     try:
-        return codecs.lookup(value).name
-    except (LookupError, TypeError) as error:
+        name = codecs.lookup(value).name
+        if not isinstance(b"a,1".decode(name, "replace"), str):
+            raise LookupError
+    except (LookupError, TypeError, ValueError) as error:
         raise ValidationError(_("This text encoding is not known.")) from error
+    return name
+
+
+def _values(content: dict[str, Any]) -> dict[str, ValueMap]:
+    given = content.get("values") or {}
+    if not isinstance(given, dict):
+        raise ValidationError(_("“%(name)s” must be an object of objects.") % {"name": "values"})
+    return {str(ours): ValueMap(_texts(given, ours)) for ours in given}
+
+
+def _fill_down(content: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    given = content.get("fill_down") or {}
+    if not isinstance(given, dict) or not all(
+        isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
+        for names in given.values()
+    ):
+        raise ValidationError(_("“%(name)s” must be an object of lists.") % {"name": "fill_down"})
+    return {str(key): tuple(names) for key, names in given.items()}
 
 
 def _texts(content: dict[str, Any], name: str) -> dict[str, str]:

@@ -61,6 +61,7 @@ def test_mail_files_lie_where_the_address_says(tmp_path: Path) -> None:
         ("KEEPWELL_CURRENCY", "dollar"),
         ("DEBUG", "perhaps"),
         ("KEEPWELL_PROXIES", "many"),
+        ("KEEPWELL_IMPORT_MAX_ROWS", "-1"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(tmp_path: Path, name: str, value: str) -> None:
