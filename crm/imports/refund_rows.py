@@ -102,8 +102,8 @@ class OrderMoney:
     ordered_at: str
     amount: int
     currency: str
-    is_erased: bool
-    refunds: dict[str, Known]  # of the whole portion, by refund id
+    is_erased: bool = False
+    refunds: dict[str, Known] = field(default_factory=dict)  # of the whole portion, by refund id
     lines: dict[int, Line] = field(default_factory=dict)
     given_back: int = 0
 
@@ -223,9 +223,9 @@ def money_of(order_keys: Sequence[str], refund_ids: Sequence[str]) -> dict[str, 
         if erased_at
     }
     refunds: dict[str, Known] = {}
-    orders = {
-        row[0]: OrderMoney(*row[1:], is_erased=row[3] in erased, refunds=refunds) for row in rows
-    }
+    orders = {row[0]: OrderMoney(*row[1:]) for row in rows}
+    for order in orders.values():
+        order.is_erased, order.refunds = order.customer_id in erased, refunds
     by_id = {order.id: order for order in orders.values()}
     for order_id, *line in fetch_rows(
         OrderLine,
