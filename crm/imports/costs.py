@@ -14,7 +14,6 @@ from common.money import from_units
 from crm.imports import columns as read
 from crm.imports.bulk import fetch_rows, insert_rows
 from crm.imports.columns import Column, Stored
-from crm.imports.corrections import value_taken
 from crm.imports.events import LiveEvents
 from crm.imports.kinds import Checked, Counts, Kind, register_kind
 from crm.imports.lookups import Lookup
@@ -78,11 +77,8 @@ class Costs(Kind):
         events = LiveEvents(self.context)
         for key, (month, category, shop_id, amount) in records:
             place = (month, category, shop_id)
-            before = known.get(place)
-            after = (amount, home)
-            if before is not None:
-                after = value_taken(self.context.mapping, "amount", before, after)
-            if after == before:
+            before, after = known.get(place), (amount, home)
+            if before == after or not (before is None or self.takes("amount", before)):
                 counts.unchanged += 1
                 self.note(key, "unchanged")
                 continue

@@ -1,4 +1,4 @@
-"""Events of single records, for imports that are taken as entered today; history has one a batch."""
+"""Events of single records, where an import is taken as entered today; history has one a batch."""
 
 from __future__ import annotations
 

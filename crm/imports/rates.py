@@ -14,7 +14,6 @@ from common.validators import parse_currency, parse_decimal
 from crm.imports import columns as read
 from crm.imports.bulk import fetch_rows, insert_rows
 from crm.imports.columns import Column, Stored
-from crm.imports.corrections import value_taken
 from crm.imports.events import LiveEvents
 from crm.imports.kinds import Checked, Counts, Kind, register_kind
 from crm.imports.mapping import Mapping
@@ -68,21 +67,18 @@ class Rates(Kind):
         events = LiveEvents(self.context)
         for key, (currency, day, rate) in records:
             before = known.get((currency, day))
-            after = rate
-            if before is not None:
-                after = value_taken(self.context.mapping, "rate", before, rate)
-            if after == before:
+            if before == rate or not (before is None or self.takes("rate", before)):
                 counts.unchanged += 1
                 self.note(key, "unchanged")
                 continue
             counts.created += before is None
             counts.updated += before is not None
             self.note(key, "created" if before is None else "updated")
-            rows.append((currency, day, after, self.context.actor, stamp))
+            rows.append((currency, day, rate, self.context.actor, stamp))
             events.add(
                 "rate.recorded" if before is None else "rate.corrected",
                 subject=("rate", f"{currency}:{day}"),
-                codes={"rate": str(Decimal(after).scaleb(-SCALE).normalize())},
+                codes={"rate": str(Decimal(rate).scaleb(-SCALE).normalize())},
             )
         ids = self.new_ids(ExchangeRate, len(rows))
         if not self.context.is_dry_run:

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from django.utils.translation import gettext as _
 
 from crm.imports.bulk import MOST_PARAMETERS, fetch_rows, portions
-from crm.imports.corrections import value_taken
-from crm.imports.mapping import Mapping
 from crm.models import Customer, Order, OrderLine, Refund, RefundNote
 from crm.services.orders import OrderCancelled
 from crm.services.refunds import NothingToRefund, RefundTooLarge
@@ -31,6 +29,7 @@ REFUND = (
     "recorded_at",
 )
 Problem = tuple[str, str] | None  # column and reason
+Content = tuple[int | None, int, str, str]
 
 
 @dataclass(slots=True)
@@ -65,6 +64,11 @@ class Known:
     amount: int
     refunded_at: str
     text: str = ""
+
+    @property
+    def content(self) -> Content:
+        """What may be corrected: quantity, amount, time and words."""
+        return self.quantity, self.amount, self.refunded_at, self.text
 
 
 @dataclass(slots=True)
@@ -147,27 +151,26 @@ class OrderMoney:
         self.refunds[told.refund_id] = Known(0, self.id, row.line_id, quantity, row.amount, "")
         return None, row
 
-    def corrected(
-        self, known: Known, told: Told, mapping: Mapping
-    ) -> tuple[Problem, NewRow | None]:
-        """Return the row in a known refund's place, None if nothing changed; or why there is none.
+    def told_of(self, told: Told) -> tuple[int | None, int, str, str | None]:
+        """Return what a row says of a known refund, as ``Known.content`` has it.
 
         Words about a customer who was erased are not taken.
+        """
+        reason = None if self.is_erased else told.reason
+        return told.quantity, told.amount, told.refunded_at, reason
+
+    def corrected(self, known: Known, told: Told, wanted: Content) -> tuple[Problem, NewRow | None]:
+        """Return the row in a known refund's place, None if nothing changed; or why there is none.
+
+        wanted: quantity, amount, time and words as they are to be.
         """
         if told.product_id is not None:
             line = self.lines.get(known.line_id or 0)
             if line is None or line.product_id != told.product_id:
                 return ("sku", _("This refund is of another product.")), None
-        row = NewRow(
-            known.line_id,
-            value_taken(mapping, "quantity", known.quantity, told.quantity),
-            value_taken(mapping, "amount", known.amount, told.amount),
-            value_taken(mapping, "refunded_at", known.refunded_at, told.refunded_at),
-            value_taken(mapping, "reason", known.text, None if self.is_erased else told.reason),
-        )
-        before = (known.quantity, known.amount, known.refunded_at, known.text)
-        if (row.quantity, row.amount, row.refunded_at, row.text) == before:
+        if wanted == known.content:
             return None, None
+        row = NewRow(known.line_id, *wanted)
         if problem := self._unfit(row.refunded_at):
             return problem, None
         was_counted = known.amount > 0

@@ -140,7 +140,9 @@ class Refunds(Kind):
         elif known.order_id != order.id:
             problem, row = ("refund_id", _("This refund is of another purchase.")), None
         else:
-            problem, row = order.corrected(known, one, self.context.mapping)
+            names = ("quantity", "amount", "refunded_at", "reason")
+            wanted: Any = self.overwritten(names, known.content, order.told_of(one))
+            problem, row = order.corrected(known, one, wanted)
         if problem:
             name, reason = problem
             shown = {"refund_id": one.refund_id, "amount": str(from_units(one.amount))}
