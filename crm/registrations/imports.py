@@ -13,6 +13,7 @@ def register() -> None:
         customers,
         orders,
         rates,
+        refunds,
     )
     from crm.privacy import imports as privacy
 
