@@ -105,8 +105,8 @@ class RunFilterForm(FilterForm):
 class PeriodForm(FilterForm):
     """From a local day to another, both included; the last 90 days where nothing is said."""
 
-    since = DateField(label=_("From"), required=False)
-    until = DateField(label=_("To"), required=False)
+    since = DateField(label=_("First day"), required=False)
+    until = DateField(label=_("Last day"), required=False)
     standard = playbook_field(
         label=_("Standard"),
         required=False,
