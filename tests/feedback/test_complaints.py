@@ -165,7 +165,7 @@ def test_the_front_page_leads_to_whoever_waits_longest(client_for: ClientFor, st
     first = make_complaint()
     make_complaint(happened_at=NOON + timedelta(hours=1))
     page = client_for(stan).get("/").content.decode()
-    button = page[page.index("btn-primary") : page.index("Take next")]
+    button = page[page.index("btn btn-sm") : page.index("Take next")]
     assert f'href="/complaints/{first.ref}/"' in button
 
 
