@@ -8,7 +8,7 @@ from typing import Any
 from common.money import to_units
 from common.validators import parse_decimal
 from crm.imports import columns as read
-from crm.imports.bulk import fetch_rows, insert_rows, update_rows
+from crm.imports.bulk import fetch_rows
 from crm.imports.columns import Column, Stored
 from crm.imports.mapping import Mapping
 from crm.imports.scratch import Row
@@ -20,6 +20,7 @@ PREFIX = "custom."
 HELD = ("text", "number", "date", "boolean")
 NOTHING: dict[str, Any] = {"text": "", "number": None, "date": None, "boolean": None}
 Present = dict[tuple[int, int], tuple[int, Stored]]
+Change = tuple[int, int, Row, Row]  # row id, customer, cells before and after
 
 
 class CustomColumns:
@@ -59,35 +60,41 @@ class CustomColumns:
         return found
 
     def changes(
-        self, customer_id: int, values: Row, present: Present
-    ) -> tuple[list[Row], list[Row]]:
+        self,
+        customer_id: int,
+        values: Row,
+        present: Present,
+        *,
+        takes: Callable[[str, Any], bool],
+    ) -> tuple[list[Row], list[Change]]:
         """Return rows to insert and rows to update; an empty cell leaves what is there.
 
         values: as stored, in the order of :attr:`fields`.
+        takes: whether the file's value of a column goes before the one held.
         """
         new: list[Row] = []
-        changed: list[Row] = []
+        changed: list[Change] = []
         for field, value in zip(self.fields, values, strict=True):
             if value is None:
                 continue
             row_id, old = present.get((customer_id, field.pk), (0, None))
-            if row_id and old == value:
+            if (row_id and old == value) or not takes(PREFIX + field.key, old):
                 continue
-            if field.kind == CustomField.Kind.BOOLEAN:
-                value = bool(value)
-            held = NOTHING | {column_of(field.kind): value}
-            cells = tuple(held[name] for name in HELD)
+            cells = _cells(field, value)
             if row_id:
-                changed.append((*cells, row_id))
+                changed.append((row_id, customer_id, _cells(field, old), cells))
             else:
                 new.append((customer_id, field.pk, *cells))
         return new, changed
 
 
-def write_custom_values(new: list[Row], changed: list[Row]) -> None:
-    """Write the rows that :meth:`CustomColumns.changes` returned."""
-    insert_rows(CustomFieldValue, ("customer_id", "field_id", *HELD), new)
-    update_rows(CustomFieldValue, HELD, changed)
+def _cells(field: CustomField, value: Stored) -> Row:
+    """Return a value as its row holds it, in the order of ``HELD``."""
+    held: Any = value
+    if field.kind == CustomField.Kind.BOOLEAN and value is not None:
+        held = bool(value)
+    cells = NOTHING | {column_of(field.kind): held}
+    return tuple(cells[name] for name in HELD)
 
 
 def _parser(field: CustomField, mapping: Mapping) -> Callable[[str], Stored]:

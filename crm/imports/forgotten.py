@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext as _
 
 from common.validators import clean_email, clean_phone
-from crm.imports.bulk import fetch_rows
 from crm.imports.columns import Bad
-from crm.models import Customer, ErasedIdentity
+from crm.models import ErasedIdentity
 from crm.selectors.erased import Identity, erased_among
 
 if TYPE_CHECKING:
@@ -36,10 +35,11 @@ def erased_values(kind: ErasedIdentity.Kind, values: Collection[str]) -> set[str
     return {value for _kind, value in erased_among(asked)} if values else set()
 
 
-def refuse_forgotten(checked: Checked) -> None:
+def refuse_forgotten(checked: Checked, known: Callable[[set[int]], set[int]]) -> None:
     """Refuse rows that would record somebody erased anew, known by id, email or phone.
 
-    A customer who is known stays: an address may have belonged to two people.
+    known: places of rows → those that mean a known customer. Who is known stays: an address may
+    have belonged to two people.
     """
     if not ErasedIdentity.objects.exists():
         return
@@ -51,28 +51,24 @@ def refuse_forgotten(checked: Checked) -> None:
     erased = erased_among(places)
     if not erased:
         return
-    ids = checked.columns[Kind.EXTERNAL_ID.value]
-    hits = {place for identity in erased for place in places[identity]}
-    asked = {ids[place] for place in hits if isinstance(ids[place], str)}
-    rows = fetch_rows(Customer, ("external_id",), where="external_id", among=asked)
-    known = {external_id for (external_id,) in rows}
+    spared = known({place for identity in erased for place in places[identity]})
     for kind, value in erased:
         for place in places[kind, value]:
-            if ids[place] not in known:
+            if place not in spared:
                 checked.spoil(kind, place, forgotten())
 
 
 def forgotten_keys(records: Iterable[tuple[str, Mapping[str, Any]]]) -> set[str]:
-    """Return the external ids of those records that somebody erased is known by.
+    """Return the keys of those records that somebody erased is known by.
 
-    records: external id and what else is stored. One query while nobody was ever erased.
+    records: key, and external id, email and phone as far as they are told. One query while nobody
+    was ever erased.
     """
     if not ErasedIdentity.objects.exists():
         return set()
     keys: dict[Identity, set[str]] = {}
     for key, fields in records:
         for name, compare in COMPARED.items():
-            value = key if name == Kind.EXTERNAL_ID else fields.get(name)
-            if value:
+            if value := fields.get(name):
                 keys.setdefault((name, compare(value)), set()).add(key)
     return {key for identity in erased_among(keys) for key in keys[identity]}
