@@ -11,6 +11,7 @@
 ``{% chart data "some-id" caption=… %}``  a figure drawn by static/js/charts.js, with its table
 ``{% band value low high … %}``           the interval of a figure as a thin bar
 ``{{ message|undo_token }}``              what takes back what a message tells, if anything does
+``{% may_export "orders" as may %}``      whether the reader may take a list out as a file
 ``{% asset "css/keepwell.css" %}``        address of a static file that changes with its content
 ========================================  =======================================================
 
@@ -38,6 +39,7 @@ from django.utils.html import format_html, strip_tags
 from django.utils.safestring import SafeString, mark_safe
 
 from common import display
+from common.exports import export_lists
 from common.undo import MARK
 
 register = template.Library()
@@ -99,6 +101,15 @@ def undo_token(message: Any) -> str:
     """What the form of the undo button sends; empty for a message without one."""
     tags = message.extra_tags or ""
     return tags.removeprefix(MARK) if tags.startswith(MARK) else ""
+
+
+@register.simple_tag(takes_context=True)
+def may_export(context: Context, key: str) -> bool:
+    """Whether who looks at the page may take the list out."""
+    request = context.get("request")
+    listed = export_lists().get(key)
+    role = getattr(getattr(request, "user", None), "role", None)
+    return listed is not None and role in listed.roles
 
 
 # --- Values -------------------------------------------------------------------------------------

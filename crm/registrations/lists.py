@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.utils.translation import gettext_lazy as _
 
 from accounts.permissions import WRITERS
@@ -13,6 +11,7 @@ from common.undo import register_undo
 
 def register() -> None:
     """Called once, when the apps are ready."""
+    from crm import exports
     from crm.services.bulk_actions import undo_moving, undo_tagging, undo_untagging
     from crm.services.views import restore_view
 
@@ -21,10 +20,7 @@ def register() -> None:
     register_undo("customers.moved", undo_moving)
     register_undo("view.deleted", restore_view)
 
-    def rows(codes: dict[str, Any]) -> str:
-        return f"{codes.get('format', '').upper()}, {codes.get('rows', 0)}"
-
-    registry.register_event("customers.exported", _("List of customers exported"), "download", rows)
+    exports.register()
     registry.register_event("view.saved", _("View saved"), "bookmark")
     registry.register_event("view.changed", _("View changed"), "bookmark")
     registry.register_event("view.deleted", _("View deleted"), "bookmark-off")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import FileResponse, HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -13,14 +13,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.models import Role
-from accounts.permissions import MANAGERS, roles_required
+from accounts.permissions import roles_required
 from common.errors import DomainError
 from common.keyset import keyset_page
 from common.requests import LONGEST_ADDRESS, actor_of
-from common.time import local_date, now
+from common.time import now
 from common.undo import offer_undo
-from crm import exports
+from crm.exports.roles import LISTS
 from crm.forms import BulkForm, CustomerFilterForm
 from crm.forms.tasks import in_days, widget_time
 from crm.models import SavedView
@@ -40,8 +39,8 @@ from crm.selectors.search import search_customers
 from crm.selectors.tags import tags_to_choose
 from crm.selectors.views import list_views
 from crm.services import bulk_actions
-from crm.services.list_exports import record_customer_export
 from crm.tables import Column, chosen_columns, customer_columns, customer_rows
+from crm.views.exports import answer_export
 
 PAGE = "customers"  # of saved views
 REMEMBERED = "customer_columns"  # in the session
@@ -54,7 +53,6 @@ PLAIN_FILTERS = (
     "source",
     "industry",
 )
-EXPORTERS = MANAGERS | {Role.ANALYST}  # who serves customers takes no lists home
 Chosen = tuple[CustomerFilterForm, list[Column], list[Column]]
 
 
@@ -65,7 +63,7 @@ def customer_list(request: HttpRequest) -> HttpResponse:
     views = [] if request.GET.get("q") else list_views(user_id=int(request.user.pk or 0), page=PAGE)
     if not request.GET and (first := _first_view(views, request)):
         return redirect(f"{request.path}?{first.query}&view={first.ref}")
-    form, columns, shown = _asked(request, request.GET)
+    form, columns, shown = asked_list(request, request.GET)
     context: dict[str, Any] = {
         "form": form,
         "columns": columns,
@@ -76,7 +74,7 @@ def customer_list(request: HttpRequest) -> HttpResponse:
         "query": form.query(),
         "plain_filters": [form[name] for name in PLAIN_FILTERS],
         "may_write": may_write(request.user),
-        "may_export": may_write(request.user, EXPORTERS),
+        "may_export": may_write(request.user, LISTS),
     }
     if form.values["q"] or "q" in form.errors:
         found = _searched(form, request)
@@ -99,7 +97,7 @@ def customer_list(request: HttpRequest) -> HttpResponse:
 @roles_required(read=READERS)
 def customer_count(request: HttpRequest) -> HttpResponse:
     """How many fit; a fragment."""
-    form, _columns, _shown = _asked(request, request.GET)
+    form, _columns, _shown = asked_list(request, request.GET)
     count = count_customers(form.filters(now()))
     context = {"count": min(count, COUNTED), "is_more": count > COUNTED}
     return render(request, "crm/parts/customer_count.html", context)
@@ -134,42 +132,10 @@ def customer_bulk(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@roles_required(read=EXPORTERS)
+@roles_required(read=LISTS)
 def customer_export(request: HttpRequest) -> HttpResponseBase:
     """The list as a file, with the chosen columns; analysts get contacts masked."""
-    form, _columns, shown = _asked(request, QueryDict(request.POST.get("query", "")))
-    file_format = "xlsx" if request.POST.get("format") == "xlsx" else "csv"
-    names = exports.file_columns(column.key for column in shown)
-    is_masked = not sees_contacts(request.user)
-    asked, moment = form.filters(now()), now()
-    refs = request.POST.getlist("customers")
-    ids = ids_of_refs(refs) if refs and not request.POST.get("everybody") else None
-    try:
-        record_customer_export(
-            asked=asked,
-            chosen_ids=ids,
-            columns=names,
-            file_format=file_format,
-            is_masked=is_masked,
-            happened_at=moment,
-            actor=actor_of(request),
-        )
-    except DomainError as error:
-        messages.error(request, str(error.message))
-        return redirect(_back(request))
-    customers = filter_customers(asked)
-    if ids is not None:
-        customers = customers.filter(pk__in=ids)
-    order = order_of(asked, form.sorted_by)
-    lines = exports.customer_lines(customers, names, order=order, is_masked=is_masked)
-    file_name = f"customers-{local_date(moment)}.{file_format}"
-    if file_format == "xlsx":
-        return FileResponse(exports.xlsx_file(lines), as_attachment=True, filename=file_name)
-    return StreamingHttpResponse(
-        exports.csv_stream(lines),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{file_name}"'},
-    )
+    return answer_export(request, "customers", back=_back(request))
 
 
 def _tag(request: HttpRequest, asked: dict[str, Any], ids: list[int]) -> None:
@@ -235,7 +201,7 @@ def _task(request: HttpRequest, asked: dict[str, Any], ids: list[int]) -> None:
 _DOINGS = {"tag": _tag, "untag": _untag, "shop": _shop, "task": _task}
 
 
-def _asked(request: HttpRequest, query: QueryDict) -> Chosen:
+def asked_list(request: HttpRequest, query: QueryDict) -> Chosen:
     """Return the filters, all the columns, and those to show: as asked, or as last time."""
     own_fields = list(list_custom_fields())
     columns = customer_columns(own_fields, request.user)
@@ -293,7 +259,7 @@ def _first_view(views: list[SavedView], request: HttpRequest) -> SavedView | Non
 def _chosen_ids(request: HttpRequest) -> list[int]:
     if not request.POST.get("everybody"):
         return ids_of_refs(request.POST.getlist("customers"))
-    form, _columns, _shown = _asked(request, QueryDict(request.POST.get("query", "")))
+    form, _columns, _shown = asked_list(request, QueryDict(request.POST.get("query", "")))
     ids = matching_ids(form.filters(now()), most=COUNTED + 1)
     if len(ids) > COUNTED:
         raise bulk_actions.TooManyCustomers

@@ -62,6 +62,7 @@ MATRIX: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "crm:customer_bulk": (NO, WRITERS),
     "crm:customer_bulk_task": (WRITERS, NO),
     "crm:customer_export": (NO, FIGURES),
+    "crm:list_export": (NO, FIGURES),  # each list: tests/crm/test_exports.py
     "crm:view_save": (NO, STAFF),
     "crm:view_change": (NO, STAFF),
     "crm:view_delete": (NO, STAFF),
@@ -373,6 +374,7 @@ ARGUMENTS = {
     "crm:custom_field_edit": {"key": "field"},
     "crm:custom_field_archive": {"key": "field"},
     "crm:customer_timeline": {"ref": "customer"},
+    "crm:list_export": {"key": "=orders"},
     "crm:location_edit": {"code": "location"},
     "crm:order": {"ref": "order"},
     "crm:order_status": {"ref": "order"},

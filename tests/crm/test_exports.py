@@ -12,10 +12,9 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
+from common import exports
 from common.models import Event
-from crm import exports
 from crm.models import Customer
-from crm.services import list_exports
 from tests.cast import NOON, make_customer, make_location, make_order
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -145,7 +144,7 @@ def test_a_spreadsheet_that_would_be_too_long_is_refused(
     anna: Customer, client_for: Browser, mara: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_customer()
-    monkeypatch.setattr(list_exports, "MOST_XLSX_ROWS", 1)
+    monkeypatch.setattr(exports, "MOST_XLSX_ROWS", 1)
     page = client_for(mara).post(URL, {"query": "", "format": "xlsx"}, follow=True).text
     assert "More than 100,000 rows" in page
     assert not Event.objects.filter(kind="customers.exported").exists()
