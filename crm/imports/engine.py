@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +235,7 @@ class Run:
             done += len(records)
             self.progress.written(done)
         if batch:
+            self.kind.write_trail = partial(self.kind.trail.write, batch)
             self.kind.finish(self.scratch)
 
     def _portions(self, after: str) -> Iterator[tuple[str, list[Any]]]:

@@ -115,6 +115,12 @@ class ImportRange(models.Model):
     first_id = models.BigIntegerField()
     last_id = models.BigIntegerField()
 
+    class Meta:
+        # Ranges of a table don't overlap: the import that made a row is found by one look.
+        indexes: ClassVar = [
+            models.Index(fields=["table", "first_id"], name="import_range_of_row"),
+        ]
+
     def __str__(self) -> str:
         return f"{self.table} {self.first_id} to {self.last_id}"
 
