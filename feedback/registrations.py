@@ -14,7 +14,9 @@ from crm.standards.triggers import register_trigger
 
 
 def register() -> None:
-    """Add menu entries, panels, home card, event renderers, trigger and personal data."""
+    """Add menu entries, panels, home card, events, trigger, imports and personal data."""
+    from feedback.imports import complaints, survey_responses  # noqa: F401 - they register
+
     register_trigger("complaint.opened", _("when a complaint is opened"))
     registry.menu_entries += [
         registry.MenuEntry(
@@ -68,11 +70,14 @@ def _home_card(request: HttpRequest) -> dict[str, Any]:
 
 
 def _register_events() -> None:
+    from feedback.models.surveys import SCALES
+
     def number(codes: dict[str, Any]) -> str:
         return str(codes.get("number", ""))
 
     def score(codes: dict[str, Any]) -> str:
-        return f"{codes.get('score', '')} / 10"
+        _lowest, highest = SCALES.get(str(codes.get("kind", "nps")), SCALES["nps"])
+        return f"{codes.get('score', '')} / {highest}"
 
     registry.register_event("complaint.received", _("Complaint received"), "alert-triangle", number)
     registry.register_event("complaint.resolved", _("Complaint resolved"), "circle-check", number)

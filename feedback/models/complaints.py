@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.append_only import append_only
 from common.refs import new_ref
-from crm.models import Customer, Location, Order, Product
+from crm.models import Customer, Location, Order, Product, Step
 
 
 def new_number() -> str:
@@ -68,6 +68,7 @@ class Complaint(models.Model):
     severity = models.CharField(
         _("severity"), max_length=8, choices=Severity, default=Severity.NORMAL
     )
+    five_p = models.CharField(max_length=10, choices=Step.FiveP, blank=True)  # what went wrong
     source = models.CharField(max_length=10, choices=Source)
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.RECEIVED)
     owner = models.ForeignKey(
@@ -108,7 +109,10 @@ class ComplaintText(models.Model):
 
 @append_only
 class ComplaintEvent(models.Model):
-    """One step of a complaint's course; its figures are computed from these alone."""
+    """One step of a complaint's course; its figures are computed from these alone.
+
+    A step from a state to the same one says that what else is known of it was corrected.
+    """
 
     complaint = models.ForeignKey(Complaint, on_delete=models.PROTECT, related_name="events")
     from_state = models.CharField(max_length=12, blank=True)
@@ -125,3 +129,10 @@ class ComplaintEvent(models.Model):
 
     def __str__(self) -> str:
         return f"complaint {self.complaint_id}: {self.from_state} → {self.to_state}"
+
+    @property
+    def label(self) -> Any:
+        """What people read."""
+        if self.from_state == self.to_state:
+            return _("Corrected")
+        return Complaint.State(self.to_state).label

@@ -12,6 +12,15 @@ from common.append_only import append_only
 from common.refs import new_ref
 from crm.models import Customer
 
+# Lowest and highest score of each kind of answer.
+SCALES = {
+    "nps": (0, 10),
+    "csat": (1, 5),
+    "ces": (1, 7),
+    "intention": (0, 10),
+    "stars": (1, 5),
+}
+
 
 class Survey(models.Model):
     """A questionnaire in one version; frozen once somebody was invited."""
@@ -20,6 +29,10 @@ class Survey(models.Model):
         """What its main question measures."""
 
         NPS = "nps", _("Would recommend (NPS)")
+        CSAT = "csat", _("Satisfied (CSAT)")
+        CES = "ces", _("Made it easy (CES)")
+        INTENTION = "intention", _("Would buy again")
+        STARS = "stars", _("Stars")
 
     key = models.CharField(max_length=40)
     version = models.PositiveIntegerField(default=1)
@@ -114,14 +127,22 @@ class Response(models.Model):
             models.Index(fields=["recorded_at"], name="response_recorded"),
         ]
         constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=~Q(kind="nps") | Q(score__gte=0, score__lte=10),
-                name="response_nps_0_to_10",
+            *(
+                models.CheckConstraint(
+                    condition=~Q(kind=kind) | Q(score__gte=lowest, score__lte=highest),
+                    name=f"response_{kind}_{lowest}_to_{highest}",
+                )
+                for kind, (lowest, highest) in SCALES.items()
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.score}"
+
+    @property
+    def highest_score(self) -> int:
+        """The upper end of its scale."""
+        return SCALES[self.kind][1]
 
 
 class ResponseComment(models.Model):

@@ -1,0 +1,1 @@
+"""Files of complaints and survey answers from other systems."""
