@@ -16,7 +16,7 @@ _GROUPS_BY_COMMA = re.compile(r"[+-]?\d{1,3}(,\d{3})+\.\d+|[+-]?\d{1,3}(,\d{3}){
 _GROUPS_BY_POINT = re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d*)?")
 _COMMA = re.compile(r"[+-]?\d*,\d*")
 _BLANK_OFFSET = re.compile(r"(\d) ?(?:([+-]\d{2}:?\d{2})|(UTC|GMT|Z))$")
-_OF_A_CELL = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?")
+OF_A_CELL = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?")
 
 
 def plain_number(text: str, *, decimal_comma: bool) -> str:
@@ -42,7 +42,7 @@ def read_time(text: str, date_format: str) -> str | datetime:
 
     :raises ValidationError: the text does not follow the format.
     """
-    if not date_format or _OF_A_CELL.fullmatch(text):
+    if not date_format or OF_A_CELL.fullmatch(text):
         return _BLANK_OFFSET.sub(lambda found: found[1] + (found[2] or "Z"), text)
     if date_format == EXCEL:
         return _excel_time(text)

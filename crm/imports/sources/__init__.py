@@ -22,7 +22,12 @@ from crm.imports.sources.csv_rows import csv_rows
 from crm.imports.sources.encodings import find_encoding
 from crm.imports.sources.limits import Limits, check_file_size, import_limits
 from crm.imports.sources.shaping import Shape, unguarded
-from crm.imports.sources.workbook_rows import is_workbook, list_sheets, workbook_rows
+from crm.imports.sources.workbook_rows import (
+    count_sheet_rows,
+    is_workbook,
+    list_sheets,
+    workbook_rows,
+)
 
 __all__ = [
     "CHUNK_ROWS",
@@ -34,9 +39,11 @@ __all__ = [
     "Source",
     "UnreadableFile",
     "check_file_size",
+    "count_sheet_rows",
     "import_limits",
     "is_workbook",
     "list_sheets",
+    "name_columns",
     "open_source",
     "raw_rows",
 ]
@@ -87,7 +94,7 @@ def name_columns(cells: Sequence[str], *, has_header: bool) -> list[str]:
     """
     if not has_header:
         return [str(number) for number in range(1, len(cells) + 1)]
-    header = [" ".join(unguarded(cell).split())[:255] for cell in cells]
+    header = [" ".join(unguarded(cell).removeprefix("\ufeff").split())[:255] for cell in cells]
     while header and not header[-1]:
         header.pop()
     if twice := sorted({name for name in header if name and header.count(name) > 1}):

@@ -87,6 +87,15 @@ def csv_rows(path: Path, *, encoding: str, delimiter: str, limits: Limits) -> It
             yield line, cells
 
 
+def sample_delimiter(path: Path, encoding: str) -> str:
+    """Return what separates the cells of a text file.
+
+    :raises UnreadableFile: its first bytes are not of this encoding.
+    """
+    with path.open(encoding=encoding, newline="") as file:
+        return find_delimiter(_Lines(file).peek())
+
+
 def _blank_rows(lines: _Lines) -> Iterator[Row]:
     for line in lines:
         if cells := line.split():

@@ -36,6 +36,11 @@ OTHER_ALPHABETS = [
     "cp1253",
 ]
 FALLBACK = "cp1252"
+# What a word in Cyrillic letters looks like in Windows-1251, and a common Chinese character in GB.
+CYRILLIC_WORD = re.compile(rb"[\xc0-\xdf\xa8]?[\xe0-\xff\xb8]+|[\xc0-\xdf\xa8]+")
+CHINESE = re.compile(rb"([\xb0-\xd7][\xa1-\xfe])+")
+WORDS = re.compile(rb"(?<![A-Za-z\x80-\xff])[\x80-\xff]{2,}(?![A-Za-z\x80-\xff])")
+CLEAR = 0.8  # share of the words from which on an alphabet is sure
 MANY_VALID = 0.2  # share of lines in UTF-8 from which on a broken file is a mixture
 
 
@@ -123,10 +128,17 @@ def _guess(lines: _Lines) -> str:
             )
             % {"line": lines.first_broken}
         )
-    runs = [len(run) for run in re.findall(rb"[\x80-\xff]+", lines.sample)]
+    sample = lines.sample
+    words = WORDS.findall(sample)
+    if words and len(b"".join(words)) * 2 >= sum(byte > 127 for byte in sample):
+        # Too few letters for statistics tell enough to somebody who knows what to expect.
+        for name, pattern in (("cp1251", CYRILLIC_WORD), ("gb18030", CHINESE)):
+            if sum(bool(pattern.fullmatch(word)) for word in words) >= CLEAR * len(words):
+                return name
+    runs = [len(run) for run in re.findall(rb"[\x80-\xff]+", sample)]
     if sum(length for length in runs if length >= 3) * 2 < sum(runs):
         return FALLBACK
-    best = charset_normalizer.from_bytes(lines.sample, cp_isolation=OTHER_ALPHABETS).best()
+    best = charset_normalizer.from_bytes(sample, cp_isolation=OTHER_ALPHABETS).best()
     return best.encoding if best else FALLBACK
 
 

@@ -55,6 +55,18 @@ def list_sheets(path: Path, limits: Limits) -> list[str]:
         raise _broken() from error
 
 
+def count_sheet_rows(path: Path, sheet: str) -> int:
+    """Return how many rows a sheet says it has; 0 if it does not say."""
+    import openpyxl
+
+    try:
+        with path.open("rb") as file:
+            workbook = openpyxl.load_workbook(file, read_only=True)
+            return int(_sheet(workbook, sheet).max_row or 0)
+    except BROKEN_WORKBOOK as error:
+        raise _broken() from error
+
+
 def workbook_rows(path: Path, *, sheet: str, decimal_comma: bool, limits: Limits) -> Iterator[Row]:
     """Yield the rows of a sheet, the first one if it has no name; values as text.
 
