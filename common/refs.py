@@ -11,6 +11,12 @@ def new_ref() -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(REF_LENGTH))
 
 
+def looks_like_ref(text: object) -> bool:
+    """Whether a text could be one of our refs; ids of other systems rarely do."""
+    return isinstance(text, str) and len(text) == REF_LENGTH and not set(text) - _LETTERS
+
+
+_LETTERS = frozenset(ALPHABET)
 _DRAWN = bytes(ord(ALPHABET[byte % len(ALPHABET)]) for byte in range(256))
 _UNEVEN = bytes(range(256 // len(ALPHABET) * len(ALPHABET), 256))  # would favour some letters
 

@@ -5,6 +5,7 @@ Values are as stored: money in 1/10,000 units, instants as UTC text, booleans as
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -13,8 +14,12 @@ from typing import Any, TypeVar
 
 from django.db import connection, models
 
+from common.refs import looks_like_ref
+
 Thing = TypeVar("Thing")
 MOST_PARAMETERS = 2_000
+MOST_IN_ARRAY = 20_000
+_ESCAPED = re.compile(r'["\\\\]')
 
 
 def portions(things: Iterable[Thing], size: int) -> Iterator[list[Thing]]:
@@ -68,21 +73,74 @@ def fetch_rows(
     """Return rows of ``names``, as stored, whose column ``where`` is among some values.
 
     lock: hold the rows until the transaction ends (SQLite holds the whole file anyway).
+
+    Asked by external id, records that have none are found by their ref, which stands in its place
+    then: so our own files name them (``crm.exports.names``).
     """
+    found = _rows(model, names, where=where, among=among, lock=lock)
+    if where == "external_id" and (refs := [one for one in among if looks_like_ref(one)]):
+        found += _rows(model, names, where="ref", among=refs, lock=lock)
+    return found
+
+
+def _rows(
+    model: type[models.Model],
+    names: Sequence[str],
+    *,
+    where: str,
+    among: Collection[Any],
+    lock: bool,
+) -> list[tuple[Any, ...]]:
     quote = connection.ops.quote_name
-    columns = ", ".join(quote(name) for name in names)
+    by_ref = where == "ref" and any(field.name == "external_id" for field in model._meta.fields)
+    columns = ", ".join(
+        quote("ref" if by_ref and name == "external_id" else name) for name in names
+    )
+    only = f" AND {quote('external_id')} IS NULL" if by_ref else ""
     suffix = " FOR UPDATE" if lock and connection.vendor == "postgresql" else ""
     found: list[tuple[Any, ...]] = []
     with connection.cursor() as cursor:
-        for values in portions(among, MOST_PARAMETERS):
-            places = ", ".join(["%s"] * len(values))
+        for condition, values in _among(among):
             cursor.execute(
                 f"SELECT {columns} FROM {quote(model._meta.db_table)} "  # noqa: S608
-                f"WHERE {quote(where)} IN ({places}) ORDER BY id{suffix}",
+                f"WHERE {quote(where)} {condition}{only} ORDER BY id{suffix}",
                 values,
             )
             found += cursor.fetchall()
-    return [tuple(map(as_stored, row)) for row in found] if found else found
+    if any(_kinds_of(found)):
+        return [tuple(map(as_stored, row)) for row in found]
+    return found
+
+
+def _kinds_of(rows: Sequence[Sequence[Any]]) -> list[bool]:
+    """Return, by column, whether it holds instants or dates."""
+    return [any(isinstance(value, date) for value in column) for column in zip(*rows, strict=True)]
+
+
+def _among(values: Collection[Any]) -> Iterator[tuple[str, list[Any]]]:
+    """Yield conditions and their parameters; one array on PostgreSQL, where that is far quicker."""
+    if connection.vendor == "postgresql":
+        for portion in portions(values, MOST_IN_ARRAY):
+            if array := array_text(portion):
+                yield array[0], [array[1]]
+            elif portion:
+                yield f"IN ({', '.join(['%s'] * len(portion))})", portion
+        return
+    for portion in portions(values, MOST_PARAMETERS):
+        yield f"IN ({', '.join(['%s'] * len(portion))})", portion
+
+
+def array_text(values: Collection[Any]) -> tuple[str, str] | None:
+    """Return a PostgreSQL condition and array for texts or whole numbers; None for others."""
+    kinds = set(map(type, values))
+    if kinds == {int}:
+        return "= ANY(%s::bigint[])", f"{{{','.join(map(str, values))}}}"
+    if kinds != {str}:
+        return None
+    text = '","'.join(values)
+    if "\\" in text or text.count('"') != 2 * (len(values) - 1):
+        text = '","'.join(_ESCAPED.sub(r"\\\g<0>", value) for value in values)
+    return "= ANY(%s::text[])", f'{{"{text}"}}'
 
 
 def as_stored(value: Any) -> Any:

@@ -233,11 +233,14 @@ class Customers(Kind):
         if consent is None:
             return False
         acquired_at = customer.plain[PLAIN.index("acquired_at")]
+        _granted, asked_about = answers.get(ConsentEvent.Purpose.MARKETING, (False, ""))
         is_changed = False
         for purpose in ConsentEvent.Purpose.values:
             was_granted, source = answers.get(purpose, (False, ""))
             if source not in ("", SOURCE) or was_granted == bool(consent):
                 continue
+            if asked_about not in ("", SOURCE):
+                continue  # whoever spoke about offers is not taken to have spoken about more
             if not self._takes(customer, "marketing_consent", source):
                 continue
             # A first yes dates from the acquisition; any later word from its import.

@@ -121,6 +121,7 @@ def _identities(people: list[Customer]) -> set[Identity]:
     }
     for person in people:
         found |= set(identities(external_id=person.external_id))
+        found |= set(identities(external_id=person.ref))  # as files name who has no id of their own
     for detail in ChangeDetail.objects.filter(event__customer_id__in=ids):
         for name, values in _former(detail.content):
             found |= _readable(name, values)
