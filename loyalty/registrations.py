@@ -18,6 +18,7 @@ STAFF_ROWS, PORTAL_ROWS = 5, 10
 
 def register() -> None:
     """Called once, when the apps are ready."""
+    from loyalty import imports  # noqa: F401 - registers itself
     from loyalty.services import accrue_due, release_due
     from loyalty.services.transfers import follow_identity
 
@@ -78,6 +79,7 @@ def _register_events() -> None:
         return format_points(codes.get("points"))
 
     registry.register_event("points.earned", _("Points earned"), "coins", points)
+    registry.register_event("points.opened", _("Points brought along"), "coins", points)
     registry.register_event("points.released", _("Points became usable"), "lock-open", points)
     registry.register_event("points.reversed", _("Points taken back"), "arrow-back-up", points)
     registry.register_event("points.moved", _("Points moved between cards"), "coins", points)

@@ -82,6 +82,7 @@ class PointsTransaction(models.Model):
         REDEEM = "redeem", _("Used")
         EXPIRE = "expire", _("Expired")
         TRANSFER = "transfer", _("Moved")
+        OPENING = "opening", _("Brought along")
 
     class Reason(models.TextChoices):
         """Why, in a word a program can read."""
@@ -94,6 +95,8 @@ class PointsTransaction(models.Model):
         CANCELLED = "cancelled", _("the purchase was cancelled")
         MERGED = "merged", _("two cards of one person")
         UNMERGED = "unmerged", _("the cards are two people's after all")
+        OPENING = "opening", _("from an earlier programme")
+        UNDONE = "undone", _("the import was undone")
 
     ref = models.CharField(max_length=16, unique=True, default=new_ref)
     account = models.ForeignKey(

@@ -12,6 +12,7 @@ from common.time import now
 from loyalty.models import Programme
 from loyalty.services import open_programme
 from tests.cast import ACTOR, NOON
+from tests.crm.imports.conftest import _own_data_folder, csv_file, imported
 
 LONG_AGO = NOON - timedelta(days=400)
 
@@ -31,3 +32,6 @@ def open_with(db: None) -> Callable[..., Programme]:
 def programme(open_with: Callable[..., Programme]) -> Programme:
     """1 point per 1.00, rounded down, usable after 14 days for returns."""
     return open_with()
+
+
+__all__ = ["_own_data_folder", "csv_file", "imported", "open_with", "programme"]
