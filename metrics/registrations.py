@@ -13,10 +13,13 @@ SWEEP_SECONDS = 10.0
 
 def register() -> None:
     """Called once, when the apps are ready."""
-    from metrics.services import recompute_due
+    from metrics.services import recompute_due, sweep_trials
+    from metrics.services.trials import erase_trials
     from metrics.views.cards import HOME_KEYS, home_card
 
     register_sweeper("metrics.recompute", recompute_due, order=50, every=SWEEP_SECONDS)
+    register_sweeper("metrics.trials", sweep_trials, order=60)
+    registry.trace_erasers.append(erase_trials)
     entry = registry.MenuEntry
     registry.menu_entries += [
         entry(_("Retention"), "metrics:overview", "chart-line", READERS, 60),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -40,8 +40,10 @@ class CohortRow:
         return [*seen, None]
 
 
-def cohort_rows(run: RecomputeRun) -> list[CohortRow]:
+def cohort_rows(run: RecomputeRun, *, until: datetime | None = None) -> list[CohortRow]:
     """Return the rows, oldest first; one query.
+
+    until: months after this moment are left open (default: after that of the run).
 
     A row is complete when its month is over and its customers can't have bought before the first
     loaded order; where they can (``left_truncated``), some are older customers than they seem.
@@ -53,7 +55,7 @@ def cohort_rows(run: RecomputeRun) -> list[CohortRow]:
     )
     rows: dict[str, CohortRow] = {}
     for cohort, offset, amount, size in cells:
-        row = rows.get(cohort) or _empty_row(run, cohort)
+        row = rows.get(cohort) or _empty_row(run, cohort, until)
         rows[cohort] = row
         row.found[offset] = (size, amount)
         if offset == 0:
@@ -75,9 +77,9 @@ def cohort_document(row: CohortRow, measure: str) -> dict[str, Any]:
     }
 
 
-def _empty_row(run: RecomputeRun, cohort: str) -> CohortRow:
+def _empty_row(run: RecomputeRun, cohort: str, until: datetime | None) -> CohortRow:
     month = Period.parse(cohort)
-    moment = min(run.as_of, run.known_at)
+    moment = until or min(run.as_of, run.known_at)
     last = last_complete("month", moment)
     complete = max(0, _number(last) - _number(month) + 1)
     look_back = month.first_day - timedelta(days=LOOK_BACK_DAYS)

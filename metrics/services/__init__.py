@@ -6,5 +6,14 @@ from metrics.services.runs import (
     recompute_due,
     request_recompute,
 )
+from metrics.services.trials import discard_trial, request_trial, sweep_trials
 
-__all__ = ["RecomputeRunning", "recompute", "recompute_due", "request_recompute"]
+__all__ = [
+    "RecomputeRunning",
+    "discard_trial",
+    "recompute",
+    "recompute_due",
+    "request_recompute",
+    "request_trial",
+    "sweep_trials",
+]

@@ -19,8 +19,8 @@ from metrics.kpis.cohorts import WORDS
 from metrics.roles import READERS
 from metrics.selectors.cohorts import MEASURES, cohort_rows
 from metrics.selectors.people import find_cell_set, page_of
-from metrics.selectors.runs import shown_run
-from metrics.views.heat import heat_of
+from metrics.selectors.runs import seen_until, shown_run
+from metrics.views.heat import MONTHS_SHOWN, heat_of
 from metrics.views.people import render_people
 from metrics.words import show_period
 
@@ -36,7 +36,7 @@ def cohorts(request: HttpRequest) -> HttpResponse:
     measure = form.chosen("show") or MEASURES[0]
     show_all = bool(form.chosen("all"))
     run = shown_run()
-    rows = cohort_rows(run) if run else []
+    rows = cohort_rows(run, until=seen_until(run)) if run else []
     chosen = next((row for row in rows if row.cohort == form.chosen("cohort")), None)
     context: dict[str, Any] = {
         "run": run,
@@ -47,7 +47,7 @@ def cohorts(request: HttpRequest) -> HttpResponse:
         "heat": heat_of(
             rows if show_all else rows[-COHORTS_SHOWN:],
             measure=measure,
-            **({"months": ALL} if show_all else {}),
+            months=ALL if show_all else MONTHS_SHOWN,
         ),
         "choices": [
             (row.cohort, show_period("month", Period.parse(row.cohort).first_day))

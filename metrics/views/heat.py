@@ -50,11 +50,18 @@ class Heat:
     rows: list[HeatRow]
 
 
-def heat_of(rows: Sequence[CohortRow], *, measure: str, months: int = MONTHS_SHOWN) -> Heat | None:
+def heat_of(
+    rows: Sequence[CohortRow],
+    *,
+    measure: str,
+    months: int = MONTHS_SHOWN,
+    is_linked: bool = True,
+) -> Heat | None:
     """Return the table of some cohorts; None without any.
 
     measure: ``percent`` of the cohort, ``customers`` or ``revenue``.
     months: columns at most; the month of the first purchase is shown as the size.
+    is_linked: whether cells lead to the people; those of a trial are gone.
     """
     if not rows:
         return None
@@ -69,11 +76,11 @@ def heat_of(rows: Sequence[CohortRow], *, measure: str, months: int = MONTHS_SHO
                 cohort=row.cohort,
                 label=formats.date_format(Period.parse(row.cohort).first_day, "YEAR_MONTH_FORMAT"),
                 size=row.size,
-                size_url=_url(row.cohort, 0),
+                size_url=_url(row.cohort, 0) if is_linked else "",
                 is_marked=LEFT_TRUNCATED in row.flags,
                 is_open=row.complete_cells == 0,
                 cells=[
-                    _cell(row.cohort, offset, value, largest, measure)
+                    _cell(row.cohort, offset, value, largest, measure, is_linked)
                     for offset, value in enumerate(values[row.cohort], start=1)
                 ],
             )
@@ -90,7 +97,12 @@ def _values(row: CohortRow, measure: str) -> list[Decimal | None]:
 
 
 def _cell(
-    cohort: str, offset: int, value: Decimal | None, largest: Decimal, measure: str
+    cohort: str,
+    offset: int,
+    value: Decimal | None,
+    largest: Decimal,
+    measure: str,
+    is_linked: bool,
 ) -> HeatCell:
     if value is None:
         return HeatCell("heat-open")
@@ -101,7 +113,7 @@ def _cell(
         text = format_money(value.quantize(Decimal(1)), settings.KEEPWELL_CURRENCY)
     else:
         text = format_number(value, 0)
-    return HeatCell(f"heat-{step}", text, _url(cohort, offset) if value else "")
+    return HeatCell(f"heat-{step}", text, _url(cohort, offset) if value and is_linked else "")
 
 
 def _url(cohort: str, offset: int) -> str:

@@ -57,7 +57,9 @@ def overview(request: HttpRequest) -> HttpResponse:
                 for key in OVERVIEW_KEYS
                 if (card := latest_card(key, run, snapshots)) is not None
             ],
-            "heat": heat_of(cohort_rows(run)[-COHORTS_SHOWN:], measure="percent"),
+            "heat": heat_of(
+                cohort_rows(run, until=seen_until(run))[-COHORTS_SHOWN:], measure="percent"
+            ),
         }
     return render(request, "metrics/overview.html", context)
 

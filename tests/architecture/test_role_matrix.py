@@ -227,6 +227,12 @@ MATRIX: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "feedback:survey": (EVERYBODY, EVERYBODY),
     # figures
     "metrics:overview": (FIGURES, NO),
+    "metrics:trials": (MANAGERS, NO),
+    "metrics:trial_new": (MANAGERS, MANAGERS),
+    "metrics:trial": (MANAGERS, NO),
+    "metrics:trial_status": (MANAGERS, NO),
+    "metrics:trial_discard": (NO, MANAGERS),
+    "metrics:trial_rejects": (MANAGERS, NO),
     "metrics:recompute": (NO, MANAGERS),
     "metrics:status": (FIGURES, NO),
     "metrics:cohorts": (FIGURES, NO),
@@ -424,6 +430,10 @@ ARGUMENTS = {
     "mailing:unsubscribe": {"token": "unsubscribe"},
     "metrics:figure": {"key": "=retention_rate"},
     "metrics:people": {"key": "=retention_rate"},
+    "metrics:trial": {"ref": "trial"},
+    "metrics:trial_status": {"ref": "trial"},
+    "metrics:trial_discard": {"ref": "trial"},
+    "metrics:trial_rejects": {"ref": "trial"},
     "outreach:switch": {"key": "rule"},
 }
 

@@ -37,6 +37,7 @@ from loyalty.services import ensure_programme
 from loyalty.services.members import enrol_customers
 from mailing.services import ensure_template, queue_message
 from mailing.services.suppressions import unsubscribe_token
+from metrics.models import Trial
 from outreach.services import ensure_follow_up_rule
 from tests.cast import ACTOR, NOON, make_customer, make_location, make_order, make_product
 from tests.crm.standards import make_run
@@ -74,6 +75,7 @@ class World:
     reply: str
     standard: str
     run: str
+    trial: str
 
 
 def make_world(customer: Customer) -> World:
@@ -162,4 +164,5 @@ def make_world(customer: Customer) -> World:
         reply=save_reply(name="Hours", text="Hello {name}", language="", **happening).ref,
         standard=standard.ref,
         run=run.ref,
+        trial=Trial.objects.create(actor=ACTOR, requested_at=NOON).ref,
     )
