@@ -8,6 +8,7 @@ from common import registry
 def register() -> None:
     """Called once, when the apps are ready."""
     from crm.imports import (  # noqa: F401 - they register themselves
+        cancel_requests,
         catalogue,
         costs,
         customers,
