@@ -43,9 +43,13 @@ def clean_text(value: object, *, max_length: int = MAX_TEXT) -> str:
     """
     if not isinstance(value, str):
         raise ValidationError(_("Enter text."), code="invalid")
-    if _FORBIDDEN.search(value):
+    if value.isascii() and value.isprintable():
+        text = value.strip()  # nothing to forbid or to compose, as in most codes and names
+    elif _FORBIDDEN.search(value):
         raise ValidationError(_("The text contains a character that can't be used."), code="text")
-    text = unicodedata.normalize("NFC", value.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    else:
+        unified = value.replace("\r\n", "\n").replace("\r", "\n")
+        text = unicodedata.normalize("NFC", unified).strip()
     if len(text) > max_length:
         raise ValidationError(
             _("At most %(limit)s characters are allowed; this has %(length)s."),
@@ -58,6 +62,8 @@ def clean_text(value: object, *, max_length: int = MAX_TEXT) -> str:
 def clean_line(value: object, *, max_length: int = MAX_LINE) -> str:
     """Return trimmed one-line text; line breaks and tabs become single spaces."""
     text = clean_text(value, max_length=max(max_length, MAX_TEXT))
+    if len(text) <= max_length and text.isascii() and text.isprintable() and "  " not in text:
+        return text
     return clean_text(" ".join(text.split()), max_length=max_length)
 
 

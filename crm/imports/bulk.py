@@ -107,14 +107,8 @@ def _rows(
                 values,
             )
             found += cursor.fetchall()
-    if any(_kinds_of(found)):
-        return [tuple(map(as_stored, row)) for row in found]
-    return found
-
-
-def _kinds_of(rows: Sequence[Sequence[Any]]) -> list[bool]:
-    """Return, by column, whether it holds instants or dates."""
-    return [any(isinstance(value, date) for value in column) for column in zip(*rows, strict=True)]
+    dated = {field.column for field in model._meta.fields if isinstance(field, models.DateField)}
+    return [tuple(map(as_stored, row)) for row in found] if found and dated & {*names} else found
 
 
 def _among(values: Collection[Any]) -> Iterator[tuple[str, list[Any]]]:

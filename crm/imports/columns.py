@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,11 +15,13 @@ from django.utils.translation import gettext as _
 from common import validators
 from common.money import to_units
 from common.spreadsheets import plain_cell
+from common.time import FIRST_YEAR, LAST_YEAR
 from crm.imports.mapping import Mapping, ValueMap
 
 Stored = str | int | None
 MEMO_LIMIT = 200_000  # distinct texts remembered per column, whatever the size of the file
 NO_MONEY = Decimal(0)
+_UTC = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ", re.ASCII)
 LANGUAGE_NAMES = {"zh": "zh-hans", "zh-cn": "zh-hans", "cn": "zh-hans"}
 
 
@@ -115,6 +118,11 @@ def instant(mapping: Mapping) -> Callable[[str], Stored]:
     timezone = mapping.zone
 
     def parse(text: str) -> Stored:
+        if _UTC.fullmatch(text) and not mapping.date_format:
+            with suppress(ValueError):
+                moment = datetime.fromisoformat(text)
+                if FIRST_YEAR <= moment.year < LAST_YEAR:
+                    return f"{text[:10]} {text[11:19]}"  # as it is: most files say so
         return stored_instant(validators.parse_instant(mapping.local_time(text), timezone=timezone))
 
     return parse

@@ -140,6 +140,16 @@ def note_contact(customer_id: int, at: datetime) -> None:
     _write(_ADD, ("bigint", "int", "bigint", *["timestamptz"] * 3), rows)
 
 
+def add_contacts(contacts: Iterable[tuple[int, Any]]) -> None:
+    """Remember the latest contact of many: (customer, when); in the writer's transaction."""
+    latest = dict(contacts)
+    for record_id, person_id in _persons_of(latest):
+        at = latest[record_id]
+        latest[person_id] = max(latest.get(person_id, at), at)
+    rows = [(customer_id, 0, 0, None, at, at) for customer_id, at in sorted(latest.items())]
+    _write(_ADD, ("bigint", "int", "bigint", *["timestamptz"] * 3), rows)
+
+
 @transaction.atomic
 def refresh_figures(customer_ids: Iterable[int]) -> None:
     """Add up customers' totals anew, and those of their persons, from orders and contacts.
@@ -243,6 +253,14 @@ def _persons_of(customer_ids: Collection[int]) -> list[tuple[int, int]]:
     """Return (record, person) of those that are merged into somebody; few are."""
     ids = list(customer_ids)
     found: list[tuple[int, int]] = []
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT id, person_id FROM crm_customer"
+                " WHERE person_id IS NOT NULL AND id = ANY(%s::bigint[])",
+                [f"{{{','.join(map(str, ids))}}}"],
+            )
+            return cursor.fetchall()
     for start in range(0, len(ids), AT_ONCE):
         linked = Customer.objects.filter(
             pk__in=ids[start : start + AT_ONCE], person__isnull=False
@@ -255,16 +273,23 @@ def _write(statement: str, types: tuple[str, ...], rows: list[tuple[Any, ...]]) 
     """Run an upsert for rows: one statement with arrays on PostgreSQL, many small on SQLite."""
     if not rows:
         return
-    rows = [tuple(map(_stored, row)) for row in rows]
+    if any(isinstance(value, datetime) for row in rows for value in row):
+        rows = [tuple(map(_stored, row)) for row in rows]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             arrays = ", ".join(f"%s::{kind}[]" for kind in types)
-            columns = [list(column) for column in zip(*rows, strict=True)]
+            columns = [_array(column) for column in zip(*rows, strict=True)]
             rows_of = f"SELECT * FROM unnest({arrays})"  # noqa: S608 - names of types
             cursor.execute(statement.format(rows=rows_of), columns)
         else:
             places = ", ".join(["%s"] * len(types))
             cursor.executemany(statement.format(rows=f"VALUES ({places})"), rows)
+
+
+def _array(values: tuple[Any, ...]) -> str:
+    """Return numbers, codes, instants as text and truths as PostgreSQL reads an array of them."""
+    texts = ("NULL" if value is None else f'"{value}"' for value in values)
+    return f"{{{','.join(texts)}}}"
 
 
 def _stored(value: Any) -> Any:
