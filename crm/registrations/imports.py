@@ -12,6 +12,7 @@ def register() -> None:
         catalogue,
         costs,
         customers,
+        interactions,
         orders,
         rates,
         refunds,
