@@ -150,16 +150,6 @@ def add_contacts(contacts: Iterable[tuple[int, Any]]) -> None:
     _write(_ADD, ("bigint", "int", "bigint", *["timestamptz"] * 3), rows)
 
 
-def add_contacts(contacts: Iterable[tuple[int, Any]]) -> None:
-    """Remember the latest contact of many: (customer, when); in the writer's transaction."""
-    latest = dict(contacts)
-    for record_id, person_id in _persons_of(latest):
-        at = latest[record_id]
-        latest[person_id] = max(latest.get(person_id, at), at)
-    rows = [(customer_id, 0, 0, None, at, at) for customer_id, at in sorted(latest.items())]
-    _write(_ADD, ("bigint", "int", "bigint", *["timestamptz"] * 3), rows)
-
-
 @transaction.atomic
 def refresh_figures(customer_ids: Iterable[int]) -> None:
     """Add up customers' totals anew, and those of their persons, from orders and contacts.
