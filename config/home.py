@@ -54,10 +54,10 @@ def list_setup_steps() -> list[Step]:
         Step(
             _("Bring in customers and purchases"),
             _(
-                "An admin runs manage.py import_data with a CSV or Excel file. "
-                "Nothing is sent and no points are given for the past."
+                "Upload the files of your shop, CSV or Excel. You can try them first: a trial "
+                "shows your figures and imports nothing. Nothing is sent for the past."
             ),
-            "",
+            "/imports/",
             Customer.objects.exists(),
         ),
         Step(

@@ -58,6 +58,7 @@ class Kpi:
     sets: names of the sets of people behind it, with what they are called.
     looks_back: whether it needs the look-back before the start.  overlaps: months do by most.
     matures_days: how long after a period its figure may still change.
+    is_of_purchases: whether it ends where the purchases do.
     limit: in the value's unit; above it the figure is *large*.  few: below it, ``small_n``.
     """
 
@@ -75,6 +76,7 @@ class Kpi:
     looks_back: bool = False
     matures_days: int = 0
     more_is_better: bool = True
+    is_of_purchases: bool = True
     limit: Decimal | None = None
     few: int = 0
 

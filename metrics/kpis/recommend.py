@@ -62,6 +62,7 @@ NPS = Kpi(
         "the latest counts."
     ),
     example=_("Of 100 answers 50 are 9 or 10, and 20 are 0 to 6: 50 − 20 = 30."),
+    is_of_purchases=False,
     unit="score",
     window="period",
     interval="adjusted_wald",

@@ -12,7 +12,8 @@ from common.time import start_of_day
 from crm.models import Merge, Order
 from feedback.models import Complaint, ComplaintEvent, Response, ResponseVoid
 from metrics.kpis import KPIS
-from metrics.models import RecomputeRun
+from metrics.kpis.base import Kpi
+from metrics.models import RecomputeRun, Snapshot
 
 Status = RecomputeRun.Status
 # So many days without purchases don't make a period unfinished; fewer than a month has.
@@ -39,16 +40,26 @@ def shown_run() -> RecomputeRun | None:
     )
 
 
-def seen_until(run: RecomputeRun) -> datetime:
+def seen_until(run: RecomputeRun, kpi: Kpi | None = None) -> datetime:
     """Return the moment at which the pages look for the last whole period.
 
     As a rule that of the run; where the purchases ended long before it, soon after the last one:
     a shop's past, imported, is shown up to its end, not the empty months since.
+    kpi: one that is not of purchases goes on without them.
     """
     moment = min(run.as_of, run.known_at)
-    if run.last_day is None:
+    if run.last_day is None or (kpi and not kpi.is_of_purchases):
         return moment
     return min(moment, start_of_day(run.last_day + timedelta(days=1 + SLACK_DAYS)))
+
+
+def is_after_the_end(snapshot: Snapshot) -> bool:
+    """Whether a period began after the purchases had ended for good: nobody could stay then."""
+    run, kpi = snapshot.run, KPIS[snapshot.kpi]
+    if not (kpi.looks_back and run.last_day and snapshot.starts_on):
+        return False
+    has_ended = seen_until(run, kpi) < min(run.as_of, run.known_at)
+    return has_ended and snapshot.starts_on > run.last_day
 
 
 def is_recomputing() -> bool:

@@ -32,7 +32,7 @@ def latest_card(key: str, run: RecomputeRun, snapshots: list[Snapshot]) -> Card 
     if KPIS[key].per == "as_of":
         found = mine.get("")
         return Card(_shown(found), None) if found else None
-    quarter = last_complete("quarter", seen_until(run))
+    quarter = last_complete("quarter", seen_until(run, KPIS[key]))
     if KPIS[key].matures_days and (before := mine.get(str(quarter.shifted(-1)))):
         found = mine.get(str(quarter))
         if before.is_complete and before.denominator and found and not found.is_complete:

@@ -19,7 +19,7 @@ from metrics.models import RecomputeRun, Snapshot
 from metrics.roles import READERS
 from metrics.selectors.figures import figure_from, find_snapshot, list_latest
 from metrics.selectors.people import find_set, page_of, set_sizes
-from metrics.selectors.runs import seen_until, shown_run
+from metrics.selectors.runs import is_after_the_end, seen_until, shown_run
 from metrics.views.people import render_people
 from metrics.views.trends import trend_chart
 from metrics.windows import last_complete
@@ -36,9 +36,15 @@ def figure(request: HttpRequest, key: str) -> HttpResponse:
     kpi = get_kpi(key)
     form = FigureForm(request.GET)
     unit = form.chosen("unit") or ("month" if kpi.per == "as_of" else "quarter")
-    snapshots = list_latest(keys=[key], units=(unit, "all"))
+    listed = list_latest(keys=[key], units=(unit, "all"))
+    snapshots = [one for one in listed if not is_after_the_end(one)]
     periods = [snapshot for snapshot in snapshots if snapshot.unit == unit][-PERIODS_SHOWN:]
-    context: dict[str, Any] = {"kpi": kpi, "unit": unit, "units": UNIT_LABELS}
+    context: dict[str, Any] = {
+        "kpi": kpi,
+        "unit": unit,
+        "units": UNIT_LABELS,
+        "query": _export_query(request, key),
+    }
     chosen = _chosen(kpi, snapshots, unit, form.chosen("period")) if snapshots else None
     if chosen is not None:
         shown = show(figure_from(chosen), chosen.starts_on)
@@ -75,12 +81,21 @@ def people(request: HttpRequest, key: str) -> HttpResponse:
             "title": kpi.sets[name],
             "pretitle": f"{kpi.title} · {shown.period}",
             "back_url": shown.url,
+            "exported": "figure_people",
+            "query": _export_query(request, key),
             "tabs": [
                 {"label": label, "url": people_url(found, other), "is_active": other == name}
                 for other, label in kpi.sets.items()
             ],
         },
     )
+
+
+def _export_query(request: HttpRequest, key: str) -> str:
+    """The address's query with the figure in it, which stands in the path."""
+    query = request.GET.copy()
+    query["figure"] = key
+    return query.urlencode()
 
 
 def _chosen(kpi: Kpi, snapshots: list[Snapshot], unit: str, period: str) -> Snapshot | None:
@@ -94,7 +109,7 @@ def _chosen(kpi: Kpi, snapshots: list[Snapshot], unit: str, period: str) -> Snap
         if final:
             return final[-1]
     run: RecomputeRun = snapshots[0].run
-    default = last_complete(unit, seen_until(run))  # type: ignore[arg-type]
+    default = last_complete(unit, seen_until(run, kpi))  # type: ignore[arg-type]
     return by_period.get(str(default)) or by_period.get("") or snapshots[-1]
 
 

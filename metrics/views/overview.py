@@ -18,7 +18,7 @@ from metrics.models import RecomputeRun, Snapshot
 from metrics.roles import READERS, REQUESTERS
 from metrics.selectors.cohorts import cohort_rows
 from metrics.selectors.figures import figure_from, list_latest
-from metrics.selectors.runs import is_recomputing, seen_until, shown_run
+from metrics.selectors.runs import is_after_the_end, is_recomputing, seen_until, shown_run
 from metrics.services import request_recompute
 from metrics.views.cards import latest_card
 from metrics.views.heat import heat_of
@@ -51,6 +51,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         run = snapshots[0].run
         context |= {
             "run": run,
+            "has_ended": seen_until(run) < min(run.as_of, run.known_at),
             "retention": _retention(run, snapshots),
             "cards": [
                 card
@@ -95,13 +96,13 @@ def _retention(run: RecomputeRun, snapshots: list[Snapshot]) -> dict[str, Any] |
         return None
     before = by_period.get(str(quarter.shifted(-1)))
     figure = figure_from(found)
-    months = [snapshot for snapshot in mine if snapshot.unit == "month"][-TREND_MONTHS:]
+    months = [one for one in mine if one.unit == "month" and not is_after_the_end(one)]
     return {
         "shown": show(figure, found.starts_on),
         "change": change_words(figure, figure_from(before) if before else None),
         "lost_url": people_url(figure, "lost"),
         "moves": _moves(found),
-        "chart": trend_chart(KPIS["retention_rate"], months),
+        "chart": trend_chart(KPIS["retention_rate"], months[-TREND_MONTHS:]),
     }
 
 

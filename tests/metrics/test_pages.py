@@ -73,7 +73,7 @@ def test_an_analyst_is_not_sent_to_the_import(
 ) -> None:
     answer = client_for(ana).get("/metrics/").content.decode()
     assert "No figures yet" in answer
-    assert "import_data" not in answer
+    assert "/imports/" not in answer
     assert "Recompute now" not in answer
 
 
@@ -99,6 +99,40 @@ def test_the_overview_of_a_quarter_names_value_count_and_interval(browser: Clien
     assert "Likely between 2.9 and 5.7 %." in words
     assert "Lapsed 710" in words
     assert "Active at the start 740" in words
+
+
+@pytest.fixture
+def past_of_1998() -> None:
+    """Forty customers bought in the spring of 1998, thirty again in June, and nobody since."""
+    everybody = customers(40)
+    record([order(one, datetime(1998, 2, 20, tzinfo=UTC)) for one in everybody])
+    record([order(one, datetime(1998, 6, 29, tzinfo=UTC)) for one in everybody[:30]])
+    record([order(None, datetime(1997, 1, 2, tzinfo=UTC))])
+    recompute(now=NOW)
+
+
+def test_a_past_that_ended_long_ago_is_shown_up_to_its_end(
+    browser: Client, past_of_1998: None
+) -> None:
+    words = text(browser, "/metrics/")
+    assert "The last purchase is of" in words
+    assert "75.0 % of the customers active at the start of Q2 1998" in words
+    home = text(browser, "/")
+    assert "Q2 1998" in home
+    assert "75.0 %" in home
+    figure = text(browser, "/metrics/retention_rate/")
+    assert "Q2 1998" in figure
+    assert "Q3 1998" not in figure  # nobody could stay: the file ended
+    assert "Q4 2026" not in figure
+
+
+def test_cohorts_of_a_past_end_where_it_ends(browser: Client, past_of_1998: None) -> None:
+    page = browser.get("/metrics/cohorts/").content.decode()
+    assert page.count('scope="col"') == 2 + 5 + 2  # March to July, hatched; and the phone's table
+
+
+def test_answers_go_on_after_the_purchases_ended(browser: Client, past_of_1998: None) -> None:
+    assert "Q4 2025" in text(browser, "/metrics/nps/")
 
 
 def test_a_complaint_rate_over_the_limit_is_red_and_certain(
