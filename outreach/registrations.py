@@ -17,6 +17,7 @@ from common.sweeping import register_sweeper
 
 def register() -> None:
     """Called once, when the apps are ready."""
+    from outreach import imports  # noqa: F401 - registers itself
     from outreach.services import enrol_due
 
     register_sweeper("outreach.enrol", enrol_due, order=30)
