@@ -10,9 +10,9 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from common.money import from_units
+from common.money import from_units, to_units
 from crm.imports import columns as read
-from crm.imports.bulk import fetch_rows, insert_rows
+from crm.imports.bulk import MOST_PARAMETERS, insert_rows, portions
 from crm.imports.columns import Column, Stored
 from crm.imports.events import LiveEvents
 from crm.imports.kinds import Checked, Counts, Kind, register_kind
@@ -69,10 +69,11 @@ class Costs(Kind):
         """Add a row wherever the cost in force is another one, or there is none."""
         home = settings.KEEPWELL_CURRENCY
         known: dict[Place, tuple[int, str]] = {}
-        months = sorted({row[0] for _key, row in records})
         names = ("month", "category", "location_id", "amount", "currency")
-        for row in fetch_rows(Cost, names, where="month", among=months):
-            known[row[:3]] = row[3:]  # in the order of ids: the last one counts
+        for months in portions({row[0] for _key, row in records}, MOST_PARAMETERS):
+            costs = Cost.objects.filter(month__in=months).order_by("pk")  # the last one counts
+            for month, category, shop_id, money, currency in costs.values_list(*names):
+                known[month.isoformat(), category, shop_id] = (to_units(money), currency)
         counts, rows = Counts(), []
         events = LiveEvents(self.context)
         for key, (month, category, shop_id, amount) in records:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from common.validators import parse_currency, parse_decimal
 from crm.imports import columns as read
-from crm.imports.bulk import fetch_rows, insert_rows
+from crm.imports.bulk import MOST_PARAMETERS, insert_rows, portions
 from crm.imports.columns import Column, Stored
 from crm.imports.events import LiveEvents
 from crm.imports.kinds import Checked, Counts, Kind, register_kind
@@ -58,11 +58,10 @@ class Rates(Kind):
     def apply(self, records: list[Any], *, stamp: str, scratch: Scratch) -> Counts:
         """Add a row wherever the rate in force is another one, or there is none."""
         known: dict[tuple[str, str], int] = {}
-        days = {row[1] for _key, row in records}
-        for currency, day, rate, _id in fetch_rows(
-            ExchangeRate, ("currency", "date", "rate", "id"), where="date", among=sorted(days)
-        ):
-            known[currency, day] = rate  # in the order of ids: the last one counts
+        for days in portions({row[1] for _key, row in records}, MOST_PARAMETERS):
+            rates = ExchangeRate.objects.filter(date__in=days).order_by("pk")  # the last one counts
+            for currency, date, rate in rates.values_list("currency", "date", "rate"):
+                known[currency, date.isoformat()] = rate
         counts, rows = Counts(), []
         events = LiveEvents(self.context)
         for key, (currency, day, rate) in records:

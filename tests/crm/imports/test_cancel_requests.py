@@ -12,7 +12,7 @@ from tests.cast import ACTOR, make_customer
 from tests.crm.imports.conftest import counts
 from tests.crm.standards import make_playbook, step
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = pytest.mark.django_db
 FILE = (
     "external_id,customer_id,requested_at,reason,outcome\n"
     "q1,ann,2026-02-10,dear,stayed\n"

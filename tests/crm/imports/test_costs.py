@@ -10,7 +10,7 @@ from crm.selectors.costs import list_costs
 from tests.cast import make_location
 from tests.crm.imports.conftest import counts
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = pytest.mark.django_db
 FILE = (
     "period,category,amount,location\n"
     "2026-05,marketing,1000.50,\n"

@@ -18,7 +18,7 @@ from crm.services.erasure import erase_customer
 from tests.cast import ACTOR, make_customer
 from tests.crm.imports.conftest import counts
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = pytest.mark.django_db
 HEAD = "external_id,customer_id,occurred_at,channel,direction,author,text\n"
 FILE = HEAD + (
     'k1,ann,2026-02-10 10:00,email,inbound,Ann,"Where is it?\nPlease tell."\n'

@@ -9,7 +9,7 @@ from crm.models import ExchangeRate, ImportBatch, ImportRange
 from crm.selectors.rates import rate_on
 from tests.crm.imports.conftest import counts
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = pytest.mark.django_db
 FILE = "currency,date,rate\neur,2026-05-04,0.92345678\nEUR,2026-05-05,0.93\nGBP,2026-05-05,1.2\n"
 
 

@@ -14,7 +14,7 @@ from crm.services.refunds import correct_refund, record_refund
 from tests.cast import ACTOR, make_customer, make_product
 from tests.crm.imports.conftest import counts
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = pytest.mark.django_db
 HEAD = "refund_id,order_id,refunded_at,amount,sku,quantity,reason\n"
 FILE = HEAD + (
     "r1,o1,2026-02-10,4,A,1,Too small\nr2,o1,2026-02-11 10:00,2.5,,,\nr3,o2,2026-02-12,50,,,\n"
