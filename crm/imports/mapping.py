@@ -43,6 +43,7 @@ class Mapping:
     constants: our name → value of every row.  values: our name → their text → our text.
     fill_down: their column → their columns; empty cells of these take what stands in the row above
     if that has the same value in the first (or that one is empty and among them).
+    only_with: their column; rows with nothing in it are passed over.
     timezone: IANA name of naive times; empty means the organisation's.
     date_format: ``strptime`` format, or ``excel`` for days since 1900; empty means ISO 8601.
     delimiter: of a text file; a blank means runs of blanks, empty means found out.
@@ -60,6 +61,7 @@ class Mapping:
     constants: dict[str, str] = field(default_factory=dict)
     values: dict[str, ValueMap] = field(default_factory=dict)
     fill_down: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    only_with: str = ""
     timezone: str = ""
     decimal_comma: bool = False
     date_format: str = ""
@@ -125,6 +127,7 @@ def parse_mapping(content: Any) -> Mapping:
         constants=_texts(content, "constants"),
         values=_values(content),
         fill_down=_fill_down(content),
+        only_with=clean_line(content.get("only_with") or "", max_length=255),
         timezone=parse_timezone(content["timezone"]) if content.get("timezone") else "",
         decimal_comma=content.get("decimal_comma") is True,
         date_format=clean_line(content.get("date_format") or "", max_length=60),

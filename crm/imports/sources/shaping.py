@@ -44,6 +44,7 @@ class Shape:
             for key, columns in mapping.fill_down.items()
             if key in places
         ]
+        self._needed = places.get(mapping.only_with)
         self._is_plain = (
             not self._built and not self._fills and self._kept == list(range(len(names)))
         )
@@ -65,6 +66,8 @@ class Shape:
                     for place in places:
                         cells[place] = cells[place] or above[place]
             above = cells
+            if self._needed is not None and not cells[self._needed].strip():
+                continue
             if self._is_plain:
                 yield line, cells
                 continue
