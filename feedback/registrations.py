@@ -15,6 +15,7 @@ from crm.standards.triggers import register_trigger
 
 def register() -> None:
     """Add menu entries, panels, home card, events, trigger, imports and personal data."""
+    from feedback import exports
     from feedback.imports import complaints, survey_responses  # noqa: F401 - they register
 
     register_trigger("complaint.opened", _("when a complaint is opened"))
@@ -41,6 +42,7 @@ def register() -> None:
             "complaints", "feedback/parts/home_card.html", _home_card, frozenset(WRITERS), 20
         )
     )
+    exports.register()
     _register_events()
     _register_personal_data()
 

@@ -18,7 +18,7 @@ STAFF_ROWS, PORTAL_ROWS = 5, 10
 
 def register() -> None:
     """Called once, when the apps are ready."""
-    from loyalty import imports  # noqa: F401 - registers itself
+    from loyalty import exports, imports  # noqa: F401 - imports registers itself
     from loyalty.services import accrue_due, release_due
     from loyalty.services.transfers import follow_identity
 
@@ -40,6 +40,7 @@ def register() -> None:
         registry.Panel("points", "loyalty/panels/portal.html", _portal_panel, 10)
     )
     registry.identity_changed.append(follow_identity)
+    exports.register()
     _register_events()
     _register_personal_data()
 

@@ -21,7 +21,7 @@ from common.sweeping import register_sweeper
 
 def register() -> None:
     """Called once, when the apps are ready."""
-    from mailing import privacy
+    from mailing import exports, privacy
     from mailing.labels import reason_label
     from mailing.models import Message
     from mailing.selectors import messages_panel
@@ -32,6 +32,7 @@ def register() -> None:
     register_sweeper("mailing.task_reminders", queue_task_reminders, order=38, every=20)
     register_sweeper("mailing.replies", queue_replies, order=35)
     register_sweeper("mailing.all_replies", queue_all_replies, order=36, every=6 * 3600.0)
+    exports.register()
     register_sweeper("mailing.send", send_due, order=40)
     menu_entries.append(
         MenuEntry(

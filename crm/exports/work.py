@@ -6,19 +6,34 @@ from typing import Any, get_args
 
 from common.exports import Asked, Export, export_of, register_export
 from crm.exports.names import colleague, customer_id, customer_name, shop_code
-from crm.exports.roles import OWN_WORK, takes_only_own
-from crm.forms.standards import RunFilterForm
+from crm.exports.roles import LISTS, OWN_WORK, takes_only_own
+from crm.forms.standards import PeriodForm, RunFilterForm
 from crm.forms.tasks import TaskFilterForm
 from crm.models import Run
 from crm.roles import may_write, reads_texts
 from crm.selectors.runs import list_runs
+from crm.selectors.scorecard import scorecard
 from crm.selectors.tasks import Scope, list_tasks, locations_of, order_of
+
+SCORECARD = (
+    "dimension",
+    "name",
+    "started",
+    "completed",
+    "given_up",
+    "skipped_steps",
+    "on_time",
+    "due",
+    "on_time_share",
+    "median_seconds",
+)
 
 
 def register() -> None:
     """Called once, when the apps are ready."""
     register_export("tasks", roles=OWN_WORK, open=open_tasks)
     register_export("standard_runs", roles=OWN_WORK, open=open_runs)
+    register_export("standard_scorecard", roles=LISTS, open=open_scorecard)
 
 
 def open_tasks(asked: Asked) -> Export:
@@ -104,6 +119,47 @@ def open_runs(asked: Asked) -> Export:
         columns=columns,
         filters={
             "view": view,
+            "standard": standard and standard.key,
+            "location": shop and shop.code,
+        },
+    )
+
+
+def open_scorecard(asked: Asked) -> Export:
+    """How well standards were kept in the period that the page shows."""
+    form = PeriodForm(asked.query)
+    since, until = form.instants
+    standard, shop = form.values["standard"], form.values["shop"]
+    card = scorecard(
+        since,
+        until,
+        now=asked.at,
+        playbook_id=standard.pk if standard else None,
+        location_id=shop.pk if shop else None,
+    )
+    lines = [
+        (
+            part,
+            tally.label,
+            tally.started,
+            tally.completed,
+            tally.given_up,
+            tally.skipped,
+            tally.on_time,
+            tally.due,
+            "" if tally.share is None else f"{tally.share:.4f}",
+            tally.seconds,
+        )
+        for part, tallies in card.parts()
+        for tally in tallies
+    ]
+    return Export(
+        columns=SCORECARD,
+        lines=lines,
+        count=lambda: len(lines),
+        filters={
+            "since": since.isoformat(),
+            "until": until.isoformat(),
             "standard": standard and standard.key,
             "location": shop and shop.code,
         },

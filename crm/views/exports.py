@@ -39,8 +39,8 @@ def answer_export(request: HttpRequest, key: str, *, back: str = "") -> HttpResp
     wanted, _dash, which = request.POST.get("format", "").partition("-")
     file_format = XLSX if wanted == XLSX else CSV
     query = QueryDict(request.POST.get("query", ""))
+    export = listed.open(Asked(request, query, moment, everything=which == "all"))
     try:
-        export = listed.open(Asked(request, query, moment, everything=which == "all"))
         record_export(
             listed=listed,
             export=export,

@@ -81,5 +81,6 @@ def cohort_people(request: HttpRequest) -> HttpResponse:
             "title": later if offset else _("First bought in %(month)s") % {"month": month},
             "pretitle": _("Customers of %(month)s") % {"month": month},
             "back_url": reverse("metrics:cohorts"),
+            "exported": "cohort_people",
         },
     )

@@ -1,0 +1,148 @@
+"""Figures as files: their periods, the cohorts, and the people behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.http import QueryDict
+
+from common.errors import NotFound
+from common.exports import AT_ONCE, Asked, Export, register_export
+from crm.exports.names import customer_name, id_of, shop_code
+from crm.selectors.figures import purchase_figures
+from metrics.forms import CellForm, CohortForm, FigureForm, PeopleForm
+from metrics.kpis import get_kpi
+from metrics.models import MemberSet
+from metrics.roles import READERS
+from metrics.selectors.cohorts import cohort_rows
+from metrics.selectors.figures import find_snapshot, list_latest
+from metrics.selectors.people import find_cell_set, find_set, page_of
+from metrics.selectors.runs import seen_until, shown_run
+
+PEOPLE = ("external_id", "name", "location", "stage", "last_order_at", "orders", "revenue")
+PERIODS = (
+    "figure",
+    "period",
+    "value",
+    "low",
+    "high",
+    "numerator",
+    "denominator",
+    "complete",
+    "notes",
+)
+
+
+def register() -> None:
+    """Called once, when the apps are ready."""
+    register_export("figures", roles=READERS, open=open_figure)
+    register_export("cohorts", roles=READERS, open=open_cohorts)
+    register_export("figure_people", roles=READERS, open=open_people)
+    register_export("cohort_people", roles=READERS, open=open_cell)
+
+
+def open_figure(asked: Asked) -> Export:
+    """One figure period by period, as its page shows them, the latest first."""
+    kpi, form = get_kpi(_key(asked.query)), FigureForm(asked.query)
+    unit = form.chosen("unit") or ("month" if kpi.per == "as_of" else "quarter")
+    snapshots = [one for one in list_latest(keys=[kpi.key], units=(unit,)) if one.unit == unit]
+    lines = [
+        (
+            kpi.key,
+            one.period,
+            one.value,
+            one.low,
+            one.high,
+            one.numerator,
+            one.denominator,
+            one.is_complete,
+            " ".join(one.flags),
+        )
+        for one in reversed(snapshots)
+    ]
+    return Export(
+        columns=PERIODS,
+        lines=lines,
+        count=lambda: len(lines),
+        filters={"figure": kpi.key, "unit": unit},
+    )
+
+
+def open_cohorts(asked: Asked) -> Export:
+    """The whole matrix: a row per month of first purchases, a column per month since."""
+    is_money = CohortForm(asked.query).chosen("show") == "revenue"
+    measure = "revenue" if is_money else "customers"  # shares follow from customers and size
+    run = shown_run()
+    found = cohort_rows(run, until=seen_until(run)) if run else []
+    rows = [(row, row.cells(measure)) for row in found]
+    months = max((len(cells) for _row, cells in rows), default=0)
+    lines = [
+        (row.cohort, row.size, row.is_complete, *cells, *[None] * (months - len(cells)))
+        for row, cells in rows
+    ]
+    return Export(
+        columns=("cohort", "size", "complete", *[f"month_{number}" for number in range(months)]),
+        lines=lines,
+        count=lambda: len(lines),
+        filters={"show": measure},
+    )
+
+
+def open_people(asked: Asked) -> Export:
+    """Everybody in one of a figure's sets.
+
+    :raises NotFound: no such figure, set or period.
+    """
+    kpi, form = get_kpi(_key(asked.query)), PeopleForm(asked.query)
+    name, period = form.chosen("set") or next(iter(kpi.sets)), form.chosen("period")
+    run = shown_run()
+    snapshot = find_snapshot(run, kpi.key, period) if run else None
+    if name not in kpi.sets or snapshot is None:
+        raise NotFound
+    return _people(find_set(snapshot, name), {"figure": kpi.key, "set": name, "period": period})
+
+
+def open_cell(asked: Asked) -> Export:
+    """Who of a cohort bought in a month.
+
+    :raises NotFound: nothing was computed yet, or no such cell.
+    """
+    form, run = CellForm(asked.query), shown_run()
+    if run is None or not form.is_valid():
+        raise NotFound
+    cohort, offset = form.cleaned_data["cohort"], form.cleaned_data["offset"]
+    return _people(find_cell_set(run.pk, cohort, offset), {"cohort": cohort, "offset": offset})
+
+
+def _people(members: MemberSet | None, filters: dict[str, Any]) -> Export:
+    return Export(
+        columns=PEOPLE,
+        lines=_people_lines(members),
+        count=lambda: members.size if members else 0,
+        filters=filters,
+    )
+
+
+def _people_lines(members: MemberSet | None) -> Iterator[tuple[Any, ...]]:
+    """Yield a line per customer, in the order of their ids; two queries per thousand."""
+    after: int | None = 0
+    while after is not None:
+        page = page_of(members, after=after, size=AT_ONCE)
+        bought = purchase_figures([customer.pk for customer in page.customers])
+        for customer in page.customers:
+            figures = bought[customer.pk]
+            yield (
+                id_of(customer),
+                customer_name(customer),
+                shop_code(customer.location),
+                customer.stage,
+                figures.last_at,
+                figures.orders,
+                "; ".join(f"{amount} {code}" for code, amount in figures.revenue.items()),
+            )
+        after = page.after
+
+
+def _key(query: QueryDict) -> str:
+    return query.get("figure", "")
