@@ -19,6 +19,7 @@ from crm.imports.scratch import Row, Scratch
 from crm.imports.standards import Standards
 from crm.models import CancelDecision, CancelReason, CancelRequest
 from crm.selectors.identity import persons_of
+from crm.services.runs import Start
 
 OPEN = CancelRequest.Outcome.OPEN
 TOLD = ("requested_at", "reason_id", "outcome")
@@ -107,14 +108,11 @@ class CancelRequests(Kind):
         return work.counts
 
     def _start(self, new: Sequence[Any], refs: Sequence[str]) -> None:
-        for (_key, (_line, customer_id, told)), ref in zip(new, refs, strict=True):
-            if told[2] in (None, OPEN):
-                self._standards.start(
-                    customer_id=customer_id,
-                    trigger_key=f"cancel_request:{ref}",
-                    subject_kind="cancel_request",
-                    subject_ref=ref,
-                )
+        self._standards.start(
+            Start(customer_id, f"cancel_request:{ref}", None, "cancel_request", ref)
+            for (_key, (_line, customer_id, told)), ref in zip(new, refs, strict=True)
+            if told[2] in (None, OPEN)
+        )
 
 
 class _Work:

@@ -26,8 +26,10 @@ from crm.imports.kinds import Checked, Counts, Kind, merged, register_kind
 from crm.imports.lookups import ADDRESSES, Lookup
 from crm.imports.mapping import Mapping
 from crm.imports.scratch import Row, Scratch
+from crm.imports.standards import NEW_CUSTOMER, Standards
 from crm.models import ConsentEvent, Customer, Location
 from crm.services.contacts import search_terms
+from crm.services.runs import Start
 
 BLANK = ("name", "language", "country", "city", "source", "industry")  # text that is never null
 SOURCE = "import"
@@ -48,6 +50,7 @@ class Customers(Kind):
         """Columns of a file of customers, the business's own fields among them."""
         own = self.custom = CustomColumns(mapping)
         self.keys = Keys(self.context)
+        self.standards = Standards(self.context, NEW_CUSTOMER)
         if self.keys.by:
             self.key = self.keys.column
         keyed = KEYED if self.keys.by else ()
@@ -93,7 +96,7 @@ class Customers(Kind):
 
     def weight(self, rows: list[Row]) -> int:
         """A customer takes about ten rows."""
-        return 10
+        return 10 + self.standards.weight
 
     def apply(self, records: list[Any], *, stamp: str, scratch: Scratch) -> Counts:
         """Insert and update customers with contacts, tags, search terms and consent."""
@@ -131,6 +134,7 @@ class Customers(Kind):
                 writes.terms[customer.id] = _terms(customer)
         if not self.context.is_dry_run:
             write_customers(writes, {customer.id for customer in known.values()}, self.trail)
+            self.standards.start(Start(ids[key], f"customer:{refs[key]}") for key in new)
         return counts
 
     def _constants(self, stamp: str) -> tuple[Any, ...]:

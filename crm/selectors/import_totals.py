@@ -76,7 +76,8 @@ def consequences(batch: ImportBatch, mode: str) -> dict[str, int]:
     live and that the file says are delivered, and for balances of points, which are its content.
     """
     foreseen = batch.checked.get("foreseen") or {}
-    return NOTHING | (foreseen.get("consequences") or {}).get(mode, {})
+    found: dict[str, int] = (foreseen.get("consequences") or {}).get(mode, {})
+    return NOTHING | found
 
 
 def file_totals(batch: ImportBatch) -> Totals | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +11,9 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Conflict, NotFound
+from common.models import Event
 from common.services import record_event
+from common.time import now
 from crm.models import Customer, Playbook, PlaybookVersion, Run, Step, StepResult
 from crm.selectors.calendars import hours_for
 from crm.services.playbooks import NeverPublished
@@ -18,6 +22,7 @@ from crm.standards.due import step_due_at
 from crm.standards.triggers import BY_HAND
 
 KEY_LENGTH = 120
+AT_ONCE = 500  # rows a statement
 
 
 class StandardSwitchedOff(Conflict):
@@ -127,6 +132,101 @@ def start_runs(
     return started
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Whom something happened to; as for :func:`start_runs`."""
+
+    customer_id: int
+    trigger_key: str
+    location_id: int | None = None
+    subject_kind: str = ""
+    subject_ref: str = ""
+
+
+@transaction.atomic
+def start_runs_of_many(
+    *, trigger: str, starts: Sequence[Start], happened_at: datetime, actor: str
+) -> int:
+    """Start every active standard that ``trigger`` starts, for many at once; return how many runs.
+
+    Like :func:`start_runs` for each of them. The number of statements follows that of the
+    standards and shops, not that of the customers.
+
+    :raises IntegrityError: another process told the same at the same moment; nothing is written.
+    """
+    playbooks = Playbook.objects.filter(is_active=True, current__trigger=trigger).select_related(
+        "current"
+    )
+    shops = dict(
+        Customer.objects.filter(
+            pk__in={start.customer_id for start in starts}, erased_at__isnull=True
+        ).values_list("pk", "location_id")
+    )
+    total = 0
+    for playbook in playbooks.order_by("pk"):
+        version = playbook.current
+        wanted = {f"{playbook.ref}:{one.trigger_key}": one for one in starts}
+        known = Run.objects.filter(trigger_key__in=wanted).values_list("trigger_key", flat=True)
+        told = set(known)
+        wanted = {key: one for key, one in wanted.items() if key not in told}
+        steps = list(Step.objects.filter(version=version).order_by("position"))
+        due_at: dict[int | None, dict[int, datetime]] = {}
+        for shop in {one.location_id or shops.get(one.customer_id) for one in wanted.values()}:
+            hours = hours_for(shop)
+            due_at[shop] = {
+                step.pk: step_due_at(happened_at, step.offset_minutes, hours) for step in steps
+            }
+        runs = [
+            Run(
+                version=version,
+                customer_id=one.customer_id,
+                location_id=shop,
+                trigger=trigger,
+                trigger_key=key,
+                subject_kind=one.subject_kind,
+                subject_ref=one.subject_ref,
+                started_by=actor,
+                started_at=happened_at,
+                due_at=max(due_at[shop].values()),
+                next_due_at=min(due_at[shop].values()),
+            )
+            for key, one in wanted.items()
+            if one.customer_id in shops
+            for shop in [one.location_id or shops[one.customer_id]]
+        ]
+        Run.objects.bulk_create(runs, batch_size=AT_ONCE)
+        results = (
+            StepResult(run=run, step=step, due_at=due_at[run.location_id][step.pk])
+            for run in runs
+            for step in steps
+        )
+        StepResult.objects.bulk_create(results, batch_size=AT_ONCE)
+        recorded_at = now()
+        events = (
+            Event(**_event_of(run, playbook.key), occurred_at=happened_at, recorded_at=recorded_at)
+            for run in runs
+        )
+        Event.objects.bulk_create(events, batch_size=AT_ONCE)
+        total += len(runs)
+    return total
+
+
+def _event_of(run: Run, playbook_key: str) -> dict[str, Any]:
+    return {
+        "kind": "standard.started",
+        "subject_kind": "run",
+        "subject_ref": run.ref,
+        "customer_id": run.customer_id,
+        "actor": run.started_by,
+        "codes": {
+            "standard": playbook_key,
+            "version": run.version.number,
+            "names": run.version.names,
+            "trigger": run.trigger,
+        },
+    }
+
+
 def _start(
     version: PlaybookVersion,
     customer_id: int,
@@ -157,18 +257,5 @@ def _start(
     StepResult.objects.bulk_create(
         StepResult(run=run, step=step, due_at=due[step.pk]) for step in steps
     )
-    record_event(
-        kind="standard.started",
-        subject_kind="run",
-        subject_ref=run.ref,
-        customer_id=customer.pk,
-        occurred_at=happened_at,
-        actor=actor,
-        codes={
-            "standard": playbook_key,
-            "version": version.number,
-            "names": version.names,
-            "trigger": run.trigger,
-        },
-    )
+    record_event(**_event_of(run, playbook_key), occurred_at=happened_at)
     return run

@@ -19,6 +19,7 @@ from crm.imports.mapping import Mapping
 from crm.imports.scratch import Row, Scratch
 from crm.imports.standards import Standards
 from crm.models import Location, Order, Product, Step
+from crm.services.runs import Start
 from feedback.imports.complaint_rows import PLAIN, Known, Writes, known_complaints, write_complaints
 from feedback.models import Complaint
 from feedback.models.complaints import new_number
@@ -112,14 +113,13 @@ class Complaints(Kind):
         if not self.context.is_dry_run:
             write_complaints(writes, self.trail)
             events.write()
-            for ref, told in started:
-                self._standards.start(
-                    customer_id=told["customer_id"],
-                    trigger_key=f"complaint:{ref}",
-                    location_id=told["location_id"],
-                    subject_kind="complaint",
-                    subject_ref=ref,
+            self._standards.start(
+                Start(
+                    told["customer_id"], f"complaint:{ref}", told["location_id"], "complaint", ref
                 )
+                for ref, told in started
+                if told["customer_id"] is not None
+            )
         return counts
 
     def _change(

@@ -142,13 +142,36 @@ def test_a_complaint_of_somebody_unknown_starts_nothing():
     assert not Run.objects.exists()
 
 
-@pytest.mark.parametrize("mode", ["history", "live"])
-def test_imported_customers_start_nothing(mode, tmp_path):
+def test_imported_customers_start_nothing(tmp_path):
     make_playbook(trigger="customer.recorded")
     file = tmp_path / "customers.csv"
     file.write_text("external_id,name\nC-1,Ann\n")
-    call_command("import_data", "customers", str(file), f"--{mode}", verbosity=0)
+    call_command("import_data", "customers", str(file), verbosity=0)
     assert not Run.objects.exists()
+
+
+def test_customers_imported_live_start_what_entered_ones_do(tmp_path):
+    shop = make_location()
+    first, second = make_playbook(trigger="customer.recorded"), make_playbook(name="By hand")
+    file = tmp_path / "customers.csv"
+    file.write_text(f"external_id,name,location\nC-1,Ann,{shop.code}\nC-2,Bob,\n")
+    for _again in range(2):
+        call_command("import_data", "customers", str(file), "--live", verbosity=0)
+    runs = Run.objects.order_by("customer__external_id")
+    assert [(run.customer.external_id, run.location, run.trigger) for run in runs] == [
+        ("C-1", shop, "customer.recorded"),
+        ("C-2", None, "customer.recorded"),
+    ]
+    assert {run.version_id for run in runs} == {first.current_id} != {second.current_id}
+    typed = make_customer(happened_at=runs[0].started_at)
+    like = Run.objects.get(customer=typed)
+    results = "step", "state", "due_at"
+    assert list(runs[1].results.values(*results)) == list(like.results.values(*results))
+    for name in ("due_at", "next_due_at", "started_by", "subject_kind", "owner_id"):
+        assert getattr(runs[1], name) == getattr(like, name)
+    events = Event.objects.filter(kind="standard.started")
+    assert [event.codes for event in events] == [events[0].codes] * 3
+    assert {event.subject_ref for event in events} == {run.ref for run in [*runs, like]}
 
 
 # --- What counts as done ------------------------------------------------------------------------
