@@ -31,13 +31,13 @@ from metrics.trials.workspace import (
     KNOWN,
     PLAN,
     PROGRESS,
+    REJECTS_KEPT,
     RESULT,
     TEMPLATE,
     read_json,
     write_json,
 )
 
-REJECTS_KEPT = 500  # of each file
 PROBLEMS_KEPT = 20
 log = structlog.get_logger(__name__)
 

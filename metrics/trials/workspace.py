@@ -33,6 +33,7 @@ OUTSIDE = (
     "DJANGO_SETTINGS_MODULE",
     "DEBUG",
 )
+REJECTS_KEPT = 500  # of each file
 NOWHERE = "redis://127.0.0.1:1/0"
 _REF = re.compile(r"[a-z0-9]{6,16}")
 

@@ -21,12 +21,14 @@ from common.requests import actor_of
 from common.spreadsheets import csv_lines
 from common.time import Period, now
 from crm.models import ImportBatch
+from crm.selectors.import_words import kind_label
 from metrics.models import Trial, TrialFile
 from metrics.roles import REQUESTERS
 from metrics.selectors.trials import find_trial, list_trials, list_uploads
 from metrics.services import discard_trial, request_trial
 from metrics.services.trials import MOST_FILES
 from metrics.trials.findings import cohort_of_json, figure_of_json
+from metrics.trials.workspace import REJECTS_KEPT
 from metrics.views.heat import heat_of
 from metrics.words import Shown, show, show_period
 
@@ -78,7 +80,7 @@ def trial_new(request: HttpRequest) -> HttpResponse:
             return redirect("metrics:trial", trial.ref)
     uploads: list[ImportBatch] = list(islice(list_uploads(), UPLOADS_SHOWN))
     context = {
-        "uploads": uploads,
+        "uploads": [(upload, kind_label(upload.kind)) for upload in uploads],
         "chosen": chosen or ([uploads[0].ref] if len(uploads) == 1 else []),
         "refusal": refusal,
         "most_files": MOST_FILES,
@@ -145,6 +147,7 @@ def _files(trial: Trial) -> list[dict[str, Any]]:
     return [
         {
             "file": file,
+            "kind": kind_label(file.kind),
             "outcome": file.outcome,
             "problems": file.outcome.get("problems", [])[:REJECTS_SHOWN],
         }
@@ -203,4 +206,5 @@ def _result(trial: Trial) -> dict[str, Any]:
         "months": months,
         "is_cut": len(found["months"]) > MONTHS_SHOWN,
         "has_rejects": any(file.rejects for file in trial.files.all()),
+        "are_rejects_cut": any(len(file.rejects) >= REJECTS_KEPT for file in trial.files.all()),
     }

@@ -375,9 +375,9 @@ def test_the_page_tells_retention_cohorts_and_totals(
     words = text(browser, f"/imports/trials/{done.ref}/")
     assert "With your data, your retention would be 66.7 %" in words
     assert "20 of 30. Likely between 48.8 and 80.8 %." in words
-    assert "40 customers, 90 purchases, $900.00" in words
-    assert "March 2025 * 40 0 % 0 % 75 %" in words or "75 %" in words
-    assert "1 rows refused" in words
+    assert "Customers: 40. Purchases: 90. Revenue: $900.00." in words
+    assert "Mar 2025 40 0 % 0 % 75 % 0 % 0 % 50 %" in words
+    assert "Rows: 91. Records made: 90. Rows refused: 1." in words
     assert "66.7 %" in text(browser, "/imports/trials/")
 
 
