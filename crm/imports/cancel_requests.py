@@ -12,7 +12,8 @@ from crm.imports import columns as read
 from crm.imports.bulk import fetch_rows, insert_rows, update_rows
 from crm.imports.columns import Bad, Column, Stored
 from crm.imports.events import LiveEvents
-from crm.imports.kinds import Checked, Counts, Kind, register_kind
+from crm.imports.foresight import Consequences, register_watcher
+from crm.imports.kinds import Checked, Context, Counts, Kind, register_kind
 from crm.imports.lookups import Lookup, customer_column, customer_lookup
 from crm.imports.mapping import Mapping
 from crm.imports.scratch import Row, Scratch
@@ -22,6 +23,7 @@ from crm.selectors.identity import persons_of
 from crm.services.runs import Start
 
 OPEN = CancelRequest.Outcome.OPEN
+OPENED = "cancel_request.opened"
 TOLD = ("requested_at", "reason_id", "outcome")
 DECISION = ("id", "request_id", "outcome", "actor", "decided_at", "recorded_at")
 
@@ -74,7 +76,7 @@ class CancelRequests(Kind):
     def weight(self, rows: list[Row]) -> int:
         """A request, its decision, and what it starts."""
         if not hasattr(self, "_standards"):
-            self._standards = Standards(self.context, "cancel_request.opened")
+            self._standards = Standards(self.context, OPENED)
         return 4 + self._standards.weight
 
     def apply(self, records: list[Any], *, stamp: str, scratch: Scratch) -> Counts:
@@ -103,16 +105,17 @@ class CancelRequests(Kind):
             work.correct(key, row, told)
         if not self.context.is_dry_run:
             work.write()
-            if self._standards.is_at_work:
-                self._start(new, work.refs)
+            self._standards.start(
+                Start(
+                    customer_id,
+                    f"cancel_request:{ref}",
+                    subject_kind="cancel_request",
+                    subject_ref=ref,
+                )
+                for (_key, (_line, customer_id, told)), ref in zip(new, work.refs, strict=True)
+                if told[2] in (None, OPEN)
+            )
         return work.counts
-
-    def _start(self, new: Sequence[Any], refs: Sequence[str]) -> None:
-        self._standards.start(
-            Start(customer_id, f"cancel_request:{ref}", None, "cancel_request", ref)
-            for (_key, (_line, customer_id, told)), ref in zip(new, refs, strict=True)
-            if told[2] in (None, OPEN)
-        )
 
 
 class _Work:
@@ -162,7 +165,7 @@ class _Work:
             )
             self.counts.created += 1
             self.kind.note(key, "created")
-            self._tell("cancel_request.opened", ref, customer_id, reason_id)
+            self._tell(OPENED, ref, customer_id, reason_id)
             if outcome != OPEN:
                 self._tell("cancel_request.decided", ref, customer_id, reason_id, outcome)
 
@@ -239,3 +242,25 @@ class ReasonLookup(Lookup):
     def fetch(self, texts: Sequence[str]) -> dict[Stored | Bad, int | Bad | None]:
         """Return the id, or why there is none, of each of the texts."""
         return {text: self.codes.get(text.casefold(), self.unknown) for text in texts}
+
+
+class _RequestsAhead:
+    """Counts the requests of a file that start standards."""
+
+    def __init__(self, context: Context) -> None:
+        self._standards = Standards(context, OPENED)
+        self._count = 0
+
+    def add(self, records: list[Any]) -> None:
+        """Count those that nobody knows and that are not decided."""
+        open_ones = [key for key, (_line, _who, told) in records if told[2] in (None, OPEN)]
+        names = ("external_id",)
+        known = fetch_rows(CancelRequest, names, where="external_id", among=open_ones)
+        self._count += len(open_ones) - len(known)
+
+    def found(self, mode: str) -> Consequences:
+        """Return the tasks of the standards they start."""
+        return self._standards.ahead(mode, self._count)
+
+
+register_watcher("cancel_requests", _RequestsAhead)

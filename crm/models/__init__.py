@@ -21,6 +21,7 @@ from crm.models.interactions import (
     ResponsePromise,
     SavedReply,
 )
+from crm.models.leads import Lead
 from crm.models.leaving import (
     CancelDecision,
     CancelReason,
@@ -74,6 +75,7 @@ __all__ = [
     "ImportReject",
     "ImportSource",
     "Interaction",
+    "Lead",
     "Location",
     "LocationMembership",
     "Merge",

@@ -12,12 +12,14 @@ def register() -> None:
         identity,
         imports,
         inbox,
+        leads,
         leaving,
         lists,
         privacy,
         profile,
         standards,
         tasks,
+        undoing,
     )
 
     for noun in (
@@ -26,6 +28,7 @@ def register() -> None:
         identity,
         imports,
         inbox,
+        leads,
         lists,
         privacy,
         profile,
@@ -33,5 +36,6 @@ def register() -> None:
         commerce,
         leaving,
         standards,
+        undoing,
     ):
         noun.register()

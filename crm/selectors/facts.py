@@ -21,6 +21,7 @@ from crm.models import (
     Customer,
     IdentityLink,
     Interaction,
+    Lead,
     Offer,
     OfferAnswer,
     Product,
@@ -120,6 +121,17 @@ def product_facts(*, as_of: datetime, known_at: datetime) -> Rows:
         "special_offer_id",
         "consumption_days",
         key=F("pk"),
+    )
+
+
+def lead_facts(*, as_of: datetime, known_at: datetime) -> Rows:
+    """Grain: an enquiry. ``key`` is its id.
+
+    customer_id (who may have bought before), product_id (None: not said), source, enquired_at. Cut
+    by enquired_at. Not looked back on: product and source are those of now.
+    """
+    return Lead.objects.filter(enquired_at__lt=as_of, recorded_at__lte=known_at).values(
+        "customer_id", "product_id", "source", "enquired_at", key=F("pk")
     )
 
 
