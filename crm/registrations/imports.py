@@ -13,6 +13,7 @@ def register() -> None:
         costs,
         customers,
         interactions,
+        leads,
         orders,
         rates,
         refunds,
