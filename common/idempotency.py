@@ -46,7 +46,16 @@ class IdempotentMixin:
 
     The key row is written first, in the same transaction as the effect, so of two requests at
     once the second waits for the first and then gets its answer. A crash (500) is not remembered.
+
+    keeps_body: the body is read into memory for its digest; a view that takes large files says no,
+    and gives a :meth:`request_digest` of its own.
     """
+
+    keeps_body = True
+
+    def request_digest(self, request: Request) -> str:
+        """Return what tells this request from another one under the same key."""
+        return request_hash(request)
 
     def dispatch(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
         """DRF's dispatch, with the call of the view's own method wrapped."""
@@ -55,7 +64,7 @@ class IdempotentMixin:
         self.request = request = self.initialize_request(request, *args, **kwargs)
         self.headers = self.default_response_headers
         try:
-            if request.method in WRITES:
+            if request.method in WRITES and self.keeps_body:
                 plain.body  # noqa: B018 - kept for the digest before a parser takes the stream
             self.initial(request, *args, **kwargs)
             name = (request.method or "").lower()
@@ -63,17 +72,19 @@ class IdempotentMixin:
             answer = getattr(self, name, None) if known else None
             answer = answer or self.http_method_not_allowed
             key = request.headers.get("Idempotency-Key") if request.method in WRITES else None
-            response = self._answer_once(key, answer) if key else answer(request, *args, **kwargs)
+            if key:
+                response = self._answer_once(key, self.request_digest(request), answer)
+            else:
+                response = answer(request, *args, **kwargs)
         except Exception as error:  # noqa: BLE001 - as DRF's own dispatch does
             response = self.handle_exception(error)
         self.response = self.finalize_response(request, response, *args, **kwargs)
         return self.response
 
     @transaction.atomic
-    def _answer_once(self: Any, key: str, answer: Callable[..., Response]) -> Response:
+    def _answer_once(self: Any, key: str, digest: str, answer: Callable[..., Response]) -> Response:
         if not re.fullmatch(r"[\x21-\x7e]{1,255}", key):
             raise InvalidInput(_("Idempotency-Key takes 1 to 255 visible ASCII characters."))
-        digest = request_hash(self.request)
         row, is_new = IdempotencyKey.objects.select_for_update().get_or_create(
             scope=actor_of(self.request),
             key=key,

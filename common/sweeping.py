@@ -13,22 +13,31 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Sweeper:
-    """One sweep. run: ``now -> number of rows acted on``. every: seconds between wake-ups."""
+    """One sweep. run: ``now -> number of rows acted on``. every: seconds between wake-ups.
+
+    longest: seconds after which it is ended; 0 means as every task.
+    """
 
     name: str
     run: Callable[[datetime], int]
     every: float
     order: int
+    longest: float = 0
 
 
 sweepers: dict[str, Sweeper] = {}
 
 
 def register_sweeper(
-    name: str, run: Callable[[datetime], int], *, order: int, every: float = 2.0
+    name: str,
+    run: Callable[[datetime], int],
+    *,
+    order: int,
+    every: float = 2.0,
+    longest: float = 0,
 ) -> None:
     """Add a sweeper. order: its place in one synchronous pass (facts below come first)."""
-    sweepers[name] = Sweeper(name, run, every, order)
+    sweepers[name] = Sweeper(name, run, every, order, longest)
 
 
 def run_sweeper(name: str, now: datetime) -> int:

@@ -52,7 +52,12 @@ def beat_schedule() -> dict[str, dict[str, Any]]:
             "task": "config.tasks.sweep",
             "schedule": sweeper.every,
             "kwargs": {"name": name},
-            "options": {"expires": max(5.0, 2 * sweeper.every)},
+            "options": {"expires": max(5.0, 2 * sweeper.every), **_limits(sweeper.longest)},
         }
         for name, sweeper in sorted(sweepers.items())
     }
+
+
+def _limits(longest: float) -> dict[str, float]:
+    """The time limits of a sweep that may take longer than others; seconds."""
+    return {"soft_time_limit": longest, "time_limit": longest + 60} if longest else {}

@@ -16,6 +16,7 @@ from crm.api.duplicates import (
     MergeUndo,
 )
 from crm.api.events import EventList
+from crm.api.imports import ImportDetail, ImportList, ImportRejects, ImportSteering
 from crm.api.interactions import InteractionAttachments, InteractionDetail, InteractionList
 from crm.api.offers import OfferDetail, OfferList
 from crm.api.orders import OrderDetail, OrderList
@@ -69,6 +70,17 @@ api_urls = [
     path("offers/<slug:ref>/", OfferDetail.as_view(), name="api-offer"),
     path("cancel-requests/", CancelRequestList.as_view(), name="api-cancel-requests"),
     path("cancel-requests/<slug:ref>/", CancelRequestDetail.as_view(), name="api-cancel-request"),
+    path("imports/", ImportList.as_view(), name="api-imports"),
+    path("imports/<slug:ref>/", ImportDetail.as_view(), name="api-import"),
+    path("imports/<slug:ref>/rejects/", ImportRejects.as_view(), name="api-import-rejects"),
+    *(
+        path(
+            f"imports/<slug:ref>/{action}/",
+            ImportSteering.as_view(action=action),
+            name=f"api-import-{action}",
+        )
+        for action in ("pause", "resume", "cancel", "undo")
+    ),
     path("interactions/", InteractionList.as_view(), name="api-interactions"),
     path("interactions/bulk/", InteractionBulk.as_view(), name="api-interactions-bulk"),
     path("interactions/<slug:ref>/", InteractionDetail.as_view(), name="api-interaction"),

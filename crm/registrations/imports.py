@@ -1,8 +1,19 @@
-"""Imports in the registries: kinds of files, personal data."""
+"""Imports in the registries: kinds of files, menu, sweeps, events, personal data."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from accounts.permissions import MANAGERS
 from common import registry
+from common.sweeping import register_sweeper
+from crm.privacy import uploads
+from crm.services.import_sweep import sweep_imports
+from crm.services.import_uploads import sweep_uploads
+
+HOURLY, HALF_A_DAY = 3600.0, 12 * 3600.0
 
 
 def register() -> None:
@@ -27,3 +38,18 @@ def register() -> None:
             erase=privacy.erase_changes,
         )
     )
+    registry.trace_erasers += [uploads.erase_uploads, uploads.erase_mappings]
+    registry.menu_entries.append(
+        registry.MenuEntry(_("Import"), "crm:import_list", "file-import", MANAGERS, 85)
+    )
+    # First of all: imports bring the facts that the others act on. To check a very long file takes
+    # longer than any other sweep may.
+    register_sweeper("crm.imports", sweep_imports, order=1, longest=HALF_A_DAY)
+    register_sweeper("crm.uploads", sweep_uploads, order=93, every=HOURLY)
+
+    def kind(codes: dict[str, Any]) -> str:
+        return str(codes.get("kind", ""))
+
+    registry.register_event("import.started", _("Import started"), "file-import", kind)
+    registry.register_event("import.finished", _("Import finished"), "file-import", kind)
+    registry.register_event("import.stopped", _("Import stopped"), "file-off", kind)

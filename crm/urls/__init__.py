@@ -4,6 +4,7 @@ from crm.urls import (
     calendars,
     commerce,
     duplicates,
+    imports,
     inbox,
     leaving,
     lists,
@@ -19,6 +20,7 @@ app_name = "crm"
 urlpatterns = [
     *duplicates.urlpatterns,  # customers/duplicates/ before customers/<ref>/
     *inbox.urlpatterns,
+    *imports.urlpatterns,
     *lists.urlpatterns,
     *commerce.urlpatterns,  # orders/quick/ before orders/<ref>/
     *pages.urlpatterns,

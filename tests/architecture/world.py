@@ -40,6 +40,7 @@ from mailing.services.suppressions import unsubscribe_token
 from metrics.models import Trial
 from outreach.services import ensure_follow_up_rule
 from tests.cast import ACTOR, NOON, make_customer, make_location, make_order, make_product
+from tests.crm.imports.uploads import make_done_import, make_upload
 from tests.crm.standards import make_run
 
 
@@ -75,6 +76,8 @@ class World:
     reply: str
     standard: str
     run: str
+    upload: str
+    done_import: str
     trial: str
 
 
@@ -164,5 +167,7 @@ def make_world(customer: Customer) -> World:
         reply=save_reply(name="Hours", text="Hello {name}", language="", **happening).ref,
         standard=standard.ref,
         run=run.ref,
+        upload=make_upload().ref,
+        done_import=make_done_import().ref,
         trial=Trial.objects.create(actor=ACTOR, requested_at=NOON).ref,
     )
