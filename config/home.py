@@ -57,7 +57,7 @@ def list_setup_steps() -> list[Step]:
                 "Upload the files of your shop, CSV or Excel. You can try them first: a trial "
                 "shows your figures and imports nothing. Nothing is sent for the past."
             ),
-            "/imports/",
+            reverse("crm:import_list"),
             Customer.objects.exists(),
         ),
         Step(
