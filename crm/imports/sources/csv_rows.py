@@ -26,7 +26,8 @@ COLUMNS_OF_BLANKS = re.compile(r"^\s|\S(\t|\s{2,})\S")
 class _Lines:
     """Physical lines of a text file; those of a broken record can be read again one by one."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, path: Path, file: TextIO) -> None:
+        self.path = path
         self.file = file
         self.number = 0  # of the last line given out
         self.record: list[str] = []  # lines given out since the record began
@@ -45,7 +46,7 @@ class _Lines:
             while len(rest) == LONGEST_LINE and not rest.endswith(("\n", "\r")):
                 rest = self.file.readline(LONGEST_LINE)  # the row is refused as too wide anyway
         except UnicodeError as error:
-            raise encoding_refusal(self.file.encoding, self.number + 1) from error
+            raise encoding_refusal(self.path, self.file.encoding) from error
         return line
 
     def peek(self) -> list[str]:
@@ -78,7 +79,7 @@ def csv_rows(path: Path, *, encoding: str, delimiter: str, limits: Limits) -> It
     """
     csv.field_size_limit(limits.characters)
     with path.open(encoding=encoding, newline="") as file:
-        lines = _Lines(file)
+        lines = _Lines(path, file)
         delimiter = delimiter or find_delimiter(lines.peek())
         rows = _blank_rows(lines) if delimiter == BLANKS else _quoted_rows(lines, delimiter)
         for number, (line, cells) in enumerate(rows):
@@ -93,7 +94,7 @@ def sample_delimiter(path: Path, encoding: str) -> str:
     :raises UnreadableFile: its first bytes are not of this encoding.
     """
     with path.open(encoding=encoding, newline="") as file:
-        return find_delimiter(_Lines(file).peek())
+        return find_delimiter(_Lines(path, file).peek())
 
 
 def _blank_rows(lines: _Lines) -> Iterator[Row]:

@@ -142,9 +142,32 @@ def _guess(lines: _Lines) -> str:
     return best.encoding if best else FALLBACK
 
 
-def encoding_refusal(encoding: str, line: int) -> UnreadableFile:
-    """Return the refusal of a file whose bytes near a line are not of its encoding."""
+def encoding_refusal(path: Path, encoding: str) -> UnreadableFile:
+    """Return the refusal of a file whose bytes are not of its encoding; reads up to the first."""
     return UnreadableFile(
-        _("The file is not text in %(encoding)s: see near line %(line)s.")
-        % {"encoding": encoding.removesuffix("-sig").upper(), "line": line}
+        _("The file is not text in %(encoding)s: see line %(line)s.")
+        % {
+            "encoding": encoding.removesuffix("-sig").removesuffix("_sig").upper(),
+            "line": _first_broken_line(path, encoding),
+        }
     )
+
+
+def _first_broken_line(path: Path, encoding: str) -> int:
+    decoder = codecs.getincrementaldecoder(encoding)(errors="strict")
+    number = 1
+    with path.open("rb") as file:
+        try:
+            while block := file.read(BLOCK):
+                number += _line_ends(decoder.decode(block))
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            good = bytes(error.object[: error.start]).decode(error.encoding, "ignore")
+            number += _line_ends(good)
+        except UnicodeError:
+            pass  # a mark that is missing: the first line
+    return number
+
+
+def _line_ends(text: str) -> int:
+    return text.count("\n") or text.count("\r")
