@@ -50,6 +50,7 @@ LOST_CONNECTION = (OperationalError, InterfaceError)
 class Outcome:
     """What an import did. rows and rejected count rows of the file; the rest counts records.
 
+    also_made: new records of other kinds, such as customers whom a file of orders names.
     problems: refused rows by cause, those of most rows first; see :func:`group_rejects`.
     is_finished: whether the import came to its end; else the same one goes on where it stopped.
     """
@@ -60,6 +61,7 @@ class Outcome:
     rows: int = 0
     rejected: int = 0
     counts: Counts = field(default_factory=Counts)
+    also_made: dict[str, int] = field(default_factory=dict)
     rejects: list[dict[str, Any]] = field(default_factory=list)
     problems: list[dict[str, Any]] = field(default_factory=list)
     ignored_columns: list[str] = field(default_factory=list)
@@ -188,7 +190,7 @@ class Run:
     def check(self, source: Source, names: dict[str, str], mapping: Mapping) -> None:
         """Read the whole source; keep what is usable and what is wrong with the rest."""
         scratch, outcome = self.scratch, self.outcome
-        self.kind.refuse = scratch.add_rejects
+        self.kind.refuse, self.kind.number_new = scratch.add_rejects, scratch.number_new
 
         def refuse(line: int, name: str, value: str, reason: str) -> None:
             outcome.rows += 1
@@ -243,9 +245,12 @@ class Run:
         weight, mark = 0, after
         for mark, key, rows in self.scratch.records(after):
             record = self.kind.gather(key, rows)
-            if record is None:
+            if not record:
                 continue
-            records.append(record)
+            if isinstance(record, list):
+                records += record
+            else:
+                records.append(record)
             weight += self.kind.weight(rows)
             if weight >= self._portion:
                 yield mark, records
@@ -281,6 +286,9 @@ class Run:
         """Count and show what was refused."""
         self.scratch.commit()
         self.outcome.rejected = self.scratch.rejected_rows()
+        self.outcome.also_made = {
+            f"{noun}s": count for noun, count in self.scratch.count_new().items()
+        }
         for line, name, value, reason in list_rejects(self.scratch):
             if len(self.outcome.rejects) == SHOWN_REJECTS:
                 break

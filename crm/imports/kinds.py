@@ -107,6 +107,8 @@ class Kind:
         # Is told what became of each record: its key, and created, updated or unchanged.
         self.note: Callable[[str, str], None] = lambda key, outcome: None
         self.refuse: Callable[[Iterable[Reject]], None] = lambda rejects: None
+        # Returns a number below zero per code that nobody knows: see Scratch.number_new.
+        self.number_new: Callable[[str, Iterable[str]], dict[str, int]] = lambda noun, codes: {}
         self.trail = Trail()  # apply() notes here what it makes and changes
         # Writes what was noted, in the caller's transaction; for what finish() does.
         self.write_trail: Callable[[], None] = lambda: None
@@ -167,7 +169,7 @@ class Kind:
         """Refuse rows for reasons that only show when the whole file was read."""
 
     def gather(self, key: str, rows: list[Row]) -> Any:
-        """Return one record made of its rows, or None if none of them is usable."""
+        """Return one record made of its rows, a list of several, or None if none is usable."""
         return key, merged(rows)
 
     def weight(self, rows: list[Row]) -> int:

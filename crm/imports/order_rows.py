@@ -36,6 +36,37 @@ KNOWN_LINE = ("id", *LINE, "recorded_at")
 
 
 @dataclass(slots=True)
+class NewState:
+    """One order as the file tells it; None where it says nothing.
+
+    key: the caller's id; of orders without one, the customer and the time until it is made.
+    lines: ``LINE`` tuples, or None for an order that is only an amount.
+    number: n-th occurrence of the customer and the time, where orders have no ids.
+    """
+
+    key: str
+    customer_id: int
+    ordered_at: str
+    delivered_at: str | None
+    location_id: int | None
+    channel: str | None
+    status: str | None
+    currency: str | None
+    cost: int | None
+    amount: int
+    lines: list[Row] | None
+    rows: list[Row]
+    is_spoiled: bool  # some row was refused, so what is missing may only be missing here
+    number: int = 0
+    kept_amount: int = 0  # of lines that stay for that reason
+
+    @property
+    def named(self) -> tuple[str, str]:
+        """The column and cell that name it in the file."""
+        return ("ordered_at", "") if self.number else ("order_id", self.key)
+
+
+@dataclass(slots=True)
 class LineChanges:
     """What makes one order's lines those of a file: ``LINE`` rows, and known ones as stored.
 
@@ -66,6 +97,7 @@ class Writes:
 
     orders: list[Row] = field(default_factory=list)
     lines: list[Row] = field(default_factory=list)
+    added_lines: list[Row] = field(default_factory=list)  # to known orders
     versions: list[Row] = field(default_factory=list)
     states: list[Row] = field(default_factory=list)
     changed_lines: list[Row] = field(default_factory=list)
@@ -74,7 +106,7 @@ class Writes:
 
     def add_lines(self, order_id: int, changes: LineChanges, stamp: str) -> None:
         """Add what corrects an order's lines at ``stamp``; what they were goes to the history."""
-        self.lines += [(order_id, stamp, *row) for row in changes.new]
+        self.added_lines += [(order_id, stamp, *row) for row in changes.new]
         self.changed_lines += [(*row[2:], stamp, old[0]) for old, row in changes.changed]
         self.gone_lines += [old[0] for old in changes.gone]
         for old in [*(old for old, _row in changes.changed), *changes.gone]:
@@ -129,14 +161,16 @@ def write_orders(writes: Writes) -> None:
             )
     insert_rows(
         OrderLineVersion,
-        ("order_id", "recorded_from", "recorded_until", *LINE),
+        ("id", "order_id", "recorded_from", "recorded_until", *LINE),
         writes.past_lines,
     )
     update_rows(OrderLine, (*LINE[2:], "recorded_at"), writes.changed_lines)
+    # Those with reserved ids come first: the others get whatever id is next.
+    insert_rows(OrderLine, ("id", "order_id", "recorded_at", *LINE), writes.added_lines)
     insert_rows(OrderLine, ("order_id", "recorded_at", *LINE), writes.lines)
     insert_rows(
         OrderVersion,
-        ("order_id", "recorded_from", "recorded_until", "actor", *STATE),
+        ("id", "order_id", "recorded_from", "recorded_until", "actor", *STATE),
         writes.versions,
     )
     update_rows(Order, (*STATE, "revised_at"), writes.states)
@@ -155,4 +189,4 @@ def _keep_figures(writes: Writes) -> None:
         for row in writes.orders
         if row[status] != cancelled
     )
-    refresh_figures({row[4] for row in writes.versions} | {row[0] for row in writes.states})
+    refresh_figures({row[5] for row in writes.versions} | {row[0] for row in writes.states})

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from common.money import to_units
 from common.refs import new_refs
 from common.validators import parse_currency
 from crm.imports import columns as read
@@ -20,6 +17,7 @@ from crm.imports.columns import Column
 from crm.imports.kinds import Checked, Counts, Kind, register_kind
 from crm.imports.lookups import Lookup, customer_column, customer_lookup
 from crm.imports.mapping import Mapping
+from crm.imports.newcomers import CUSTOMER, PRODUCT, Newcomers
 from crm.imports.order_checks import (
     MOST,
     OF_LINES,
@@ -29,48 +27,14 @@ from crm.imports.order_checks import (
     line_amount,
     line_amounts,
 )
-from crm.imports.order_rows import (
-    STATE,
-    LineChanges,
-    Writes,
-    known_lines,
-    later_than,
-    line_content,
-    make_lines,
-    write_orders,
-)
+from crm.imports.order_corrections import Corrections
+from crm.imports.order_rows import STATE, NewState, Writes, make_lines, write_orders
 from crm.imports.scratch import Row, Scratch
 from crm.imports.sources import UnreadableFile
-from crm.models import Location, Order, Product
-from crm.selectors.refunds import refunded_lines_of, refunded_of
-from crm.services.order_lines import LineRefunded
-from crm.services.orders import OrderCancelled, OrderRefunded
+from crm.models import Customer, Location, Order, Product
 
 DELIVERED = Order.Status.DELIVERED
-ZERO = Decimal(0)
-
-
-@dataclass(slots=True)
-class NewState:
-    """One order as the file tells it; None where it says nothing.
-
-    lines: ``LINE`` tuples, or None for an order that is only an amount.
-    """
-
-    key: str
-    customer_id: int
-    ordered_at: str
-    delivered_at: str | None
-    location_id: int | None
-    channel: str | None
-    status: str | None
-    currency: str | None
-    cost: int | None
-    amount: int
-    lines: list[Row] | None
-    rows: list[Row]
-    is_spoiled: bool  # some row was refused, so what is missing may only be missing here
-    kept_amount: int = 0  # of lines that stay for that reason
+_NO_DIGIT = re.compile(r"\D")
 
 
 @register_kind
@@ -80,8 +44,8 @@ class Orders(Kind):
     name = "orders"
     key = "order_id"
     order = 40
-    derived: ClassVar = {"location_id": "location", "product_id": "sku", "amount": "order_id"}
-    stored = (
+    derived: ClassVar = {"location_id": "location", "product_id": "sku"}
+    stored: tuple[str, ...] = (
         "customer_id",
         "ordered_at",
         "delivered_at",
@@ -100,8 +64,10 @@ class Orders(Kind):
 
     def list_columns(self, mapping: Mapping) -> list[Column]:
         """Columns of a file of orders."""
+        if mapping.create_missing:
+            self.stored = (*type(self).stored, "product_name")
         return [
-            Column("order_id", read.line(64), is_required=True),
+            Column("order_id", read.line(64), is_required=not mapping.number_orders),
             customer_column(mapping),
             Column("ordered_at", read.instant(mapping), is_required=True),
             Column("channel", read.line(40)),
@@ -116,6 +82,7 @@ class Orders(Kind):
             Column("unit_cost", read.amount(mapping)),
             Column("amount", read.amount(mapping)),
             Column("cost", read.amount(mapping)),
+            Column("product_name", read.line()),  # of products that are made with the orders
         ]
 
     def check_header(self, names: Iterable[str]) -> None:
@@ -132,16 +99,37 @@ class Orders(Kind):
         self._customers = customer_lookup(self.context.mapping)
         self._products = Lookup(Product, "sku", _("There is no product with this SKU."))
         self._shops = Lookup(Location, "code", _("There is no shop with this code."))
+        mapping = self.context.mapping
+        self._is_numbered = mapping.number_orders and "order_id" not in self.present
+        self._newcomers: Newcomers | None = None
+        if mapping.create_missing:
+            self._newcomers = Newcomers(self, self._customers, self._products)
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """What the file fills; the amount of a line is computed, if it is not told."""
+        filled = {"amount", *super().kept}
+        return tuple(name for name in self.stored if name in filled)
 
     def complete(self, checked: Checked) -> None:
         """Look up codes; check that a row is a line or an amount, and compute the line's amount."""
+        columns = checked.columns
+        names = columns["customer_id"], columns.get("sku", ())
         checked.resolve("customer_id", self._customers)
         checked.resolve("sku", self._products)
         checked.resolve("location", self._shops)
-        columns = checked.columns
+        if self._newcomers:
+            self._newcomers.number(CUSTOMER, checked, "customer_id", names[0])
+            if "sku" in columns:
+                self._newcomers.number(PRODUCT, checked, "sku", names[1])
         nothing = [None] * len(checked.lines)
         columns["product_id"] = columns.get("sku", nothing)
         columns["location_id"] = columns.get("location", nothing)
+        if self._is_numbered:
+            columns["order_id"] = [
+                f"{customer} {at}"
+                for customer, at in zip(columns["customer_id"], columns["ordered_at"], strict=True)
+            ]
         if "delivered_at" in columns:
             check_times(checked)
         if "amount" in columns or any(None in columns[name] for name in OF_LINES):
@@ -151,12 +139,27 @@ class Orders(Kind):
         else:
             careful_amounts(checked)
 
-    def weight(self, rows: list[Row]) -> int:
-        """An order and its lines."""
-        return 2 + len(rows)
+    def settle(self, scratch: Scratch) -> None:
+        """See who is to be made."""
+        if self._newcomers:
+            self._newcomers.settle(scratch)
 
-    def gather(self, key: str, rows: list[Row]) -> NewState | None:
-        """Return the order its rows make; rows that contradict its first row are refused."""
+    def weight(self, rows: list[Row]) -> int:
+        """An order and its lines; a customer who is made takes some more."""
+        made = 5 if rows[0][2] < 0 else 0
+        return made + (3 * len(rows) if self._is_numbered else 2 + len(rows))
+
+    def gather(self, key: str, rows: list[Row]) -> NewState | list[NewState] | None:
+        """Return the order its rows make; rows that contradict its first row are refused.
+
+        Where orders have no ids, every row is an order.
+        """
+        if not self._is_numbered:
+            return self._gathered(key, rows)
+        found = (self._gathered(key, [row], number) for number, row in enumerate(rows, start=1))
+        return [state for state in found if state]
+
+    def _gathered(self, key: str, rows: list[Row], number: int = 0) -> NewState | None:
         first, count = rows[0], len(rows)
         if count > 1:
             rows = self._agreeing(rows)
@@ -168,7 +171,8 @@ class Orders(Kind):
             amount = sum([row[6] for row in lines])
             if not -MOST <= amount <= MOST:
                 reason = _("The order's amount is too large.")
-                self.refuse((row[0], "order_id", key, reason) for row in rows)
+                named = ("ordered_at", "") if number else ("order_id", key)
+                self.refuse((row[0], *named, reason) for row in rows)
                 return None
         ordered_at, *told = first[3:10]
         if len(rows) > 1:
@@ -193,6 +197,7 @@ class Orders(Kind):
             lines,
             rows,
             len(rows) < count,
+            number,
         )
 
     def _agreeing(self, rows: list[Row]) -> list[Row]:
@@ -225,6 +230,10 @@ class Orders(Kind):
 
     def apply(self, records: list[Any], *, stamp: str, scratch: Scratch) -> Counts:
         """Insert new orders; correct changed ones, keeping the state they had."""
+        if self._newcomers:
+            records = self._newcomers.make(records, stamp, scratch)
+        if self._is_numbered:
+            _give_ids(records)
         known = {
             row[1]: row
             for row in fetch_rows(
@@ -236,13 +245,17 @@ class Orders(Kind):
             )
         }
         writes = Writes()
-        new = [state for state in records if state.key not in known]
+        new = [state for state in records if state.key not in known] if known else records
         self._add_new(new, stamp, writes)
         counts = Counts(created=len(new))
         for state in new:
             self.note(state.key, "created")
         if known:
-            self._add_changes(records, known, stamp, scratch, counts, writes)
+            corrections = Corrections(self, known, scratch, stamp)
+            for state in records:
+                if state.key in known:
+                    corrections.add(state, counts, writes)
+            corrections.number(writes)
         if not self.context.is_dry_run:
             write_orders(writes)
         return counts
@@ -251,6 +264,7 @@ class Orders(Kind):
         entry = self.context.entry
         home_currency = settings.KEEPWELL_CURRENCY
         ids = self.new_ids(Order, len(states))
+        self.trail.made(Order, ids)
         refs = new_refs(len(states))
         for state, order_id, ref in zip(states, ids, refs, strict=True):
             status = state.status or DELIVERED
@@ -278,113 +292,16 @@ class Orders(Kind):
                 head = (order_id, stamp)
                 writes.lines += [head + row for row in state.lines]
 
-    def _add_changes(
-        self,
-        records: list[NewState],
-        known: dict[str, Row],
-        stamp: str,
-        scratch: Scratch,
-        counts: Counts,
-        writes: Writes,
-    ) -> None:
-        ids = [row[0] for row in known.values()]
-        lines_by_order = known_lines(ids)
-        refunded = refunded_of(ids)
-        refunded_lines = refunded_lines_of(list(refunded))
-        spoiled = scratch.spoiled(list(known))
-        for state in records:
-            if (row := known.get(state.key)) is None:
-                continue
-            state.is_spoiled |= state.key in spoiled
-            order_id, _key, revised_at, *before = row
-            old_lines = lines_by_order.get(order_id, [])
-            if state.lines is None and old_lines:
-                reason = _("This order has lines; its amount follows from them.")
-                self.refuse((bad[0], "amount", "", reason) for bad in state.rows)
-                continue
-            old = tuple(before)
-            until = later_than(revised_at, stamp)
-            changes = LineChanges()
-            if state.lines:
-                changes = self._changes_of_lines(state, order_id, old_lines)
-            after = self._state_after(state, old, stamp)
-            if not changes and after == old:
-                counts.unchanged += 1
-                self.note(state.key, "unchanged")
-                continue
-            why = _why_not(old, after, refunded.get(order_id, ZERO))
-            if changes.is_less_than(refunded_lines):
-                why = LineRefunded.message
-            if why:
-                text = str(why)
-                self.refuse((bad[0], "order_id", state.key, text) for bad in state.rows)
-                continue
-            writes.add_lines(order_id, changes, until)
-            counts.updated += 1
-            self.note(state.key, "updated")
-            writes.versions.append((order_id, revised_at, until, self.context.actor, *before))
-            writes.states.append((*after, until, order_id))
 
-    def _state_after(self, state: NewState, before: Row, stamp: str) -> Row:
-        """Filled cells overwrite; a delivery that was never told follows the order's time."""
-        old = dict(zip(STATE, before, strict=True))
-        status = state.status or old["status"]
-        delivered_at = state.delivered_at
-        if status != DELIVERED:
-            delivered_at = None
-        elif delivered_at is None:
-            delivered_at = old["delivered_at"]
-            if delivered_at is None:
-                delivered_at = stamp if self.context.entry == Order.Entry.LIVE else ""
-            if delivered_at == old["ordered_at"]:
-                delivered_at = state.ordered_at
-            delivered_at = max(delivered_at, state.ordered_at)
-        return (
-            state.customer_id,
-            state.location_id or old["location_id"],
-            state.channel or old["channel"],
-            status,
-            state.ordered_at,
-            delivered_at,
-            state.amount + state.kept_amount,
-            old["cost"] if state.cost is None else state.cost,
-            state.currency or old["currency"],
-        )
+def _give_ids(states: list[NewState]) -> None:
+    """Give orders without ids such that the same file makes the same ones again.
 
-    def _changes_of_lines(
-        self, state: NewState, order_id: int, old_lines: list[Row]
-    ) -> LineChanges:
-        """Return what makes the order's lines those of the file.
-
-        Lines of which a row was refused stay, and count in the amount.
-        """
-        new_lines = state.lines or []
-        changes = LineChanges()
-        if "unit_cost" not in self.present:
-            costs = {row[1:3]: row[6] for row in old_lines}
-            new_lines = [(*row[:5], costs.get(row[:2]), row[6]) for row in new_lines]
-        by_place = {row[1:3]: row for row in old_lines}
-        kept: set[Row] = set()
-        if state.is_spoiled:
-            kept = by_place.keys() - {row[:2] for row in new_lines}
-            state.kept_amount = sum(by_place[place][7] for place in kept)
-        old_content = sorted(line_content(row[1:]) for row in old_lines if row[1:3] not in kept)
-        if sorted(map(line_content, new_lines)) == old_content:
-            return changes
-        for row in new_lines:
-            old = by_place.pop(row[:2], None)
-            if old is None:
-                changes.new.append(row)
-            elif old[1:-1] != row:
-                changes.changed.append((old, row))
-        changes.gone += [old for place, old in by_place.items() if place not in kept]
-        return changes
-
-
-def _why_not(before: Row, after: Row, refunded: Decimal) -> str | Promise:
-    """Return why an order can't change so, in the words of the service; else nothing."""
-    status, amount = STATE.index("status"), STATE.index("amount")
-    if before[status] == Order.Status.CANCELLED:
-        return OrderCancelled.message
-    is_less = after[status] == Order.Status.CANCELLED or after[amount] < to_units(refunded)
-    return OrderRefunded.message if refunded and is_less else ""
+    Of the customer's ref, the time, and the occurrence; a customer who is not made yet (in a dry
+    run) has no orders either.
+    """
+    asked = {state.customer_id for state in states if state.customer_id > 0}
+    refs = dict(fetch_rows(Customer, ("id", "ref"), where="id", among=asked))
+    for state in states:
+        ref = refs.get(state.customer_id, state.customer_id)
+        at = _NO_DIGIT.sub("", state.ordered_at)
+        state.key = f"{ref}-{at}-{state.number}"

@@ -49,6 +49,8 @@ class Scratch:
             "CREATE TABLE reject (line INTEGER, name TEXT, value TEXT, reason TEXT,"
             " PRIMARY KEY (line, name)) WITHOUT ROWID;"
             "CREATE TABLE spoiled (key TEXT PRIMARY KEY) WITHOUT ROWID;"
+            "CREATE TABLE newcomer (number INTEGER PRIMARY KEY, noun TEXT, code TEXT, told TEXT,"
+            " is_needed INTEGER NOT NULL DEFAULT 0, UNIQUE (noun, code));"
             "CREATE TABLE finding (name TEXT PRIMARY KEY, value TEXT);"
             "CREATE TABLE run (key TEXT);"
         )
@@ -98,6 +100,49 @@ class Scratch:
         places = ", ".join("?" * len(keys))
         query = f"SELECT key FROM spoiled WHERE key IN ({places})"  # noqa: S608
         return {key for (key,) in self.connection.execute(query, list(keys))}
+
+    def number_new(self, noun: str, codes: Iterable[str]) -> dict[str, int]:
+        """Return a number below zero for each code that nobody knows: the same for the same one."""
+        numbers = {}
+        for code in codes:
+            query = "SELECT number FROM newcomer WHERE noun = ? AND code = ?"
+            found = self.connection.execute(query, (noun, code)).fetchone()
+            if found is None:
+                command = "INSERT INTO newcomer (noun, code) VALUES (?, ?)"
+                found = (self.connection.execute(command, (noun, code)).lastrowid,)
+            numbers[code] = -found[0]
+        return numbers
+
+    def tell_new(self, noun: str, column: str, told: str) -> None:
+        """Note which newcomers the usable rows need, and what those say.
+
+        column: where their numbers stand.  told: SQL of a value; of the first row that has it.
+        """
+        query = (
+            f"SELECT {column}, {told}, MIN(line) FROM line WHERE {column} < 0"  # noqa: S608
+            f" AND {{}} GROUP BY {column}"
+        )
+        plain = "TRUE" if "(" in told else f"{told} IS NOT NULL"
+        needed = self.connection.execute(query.format("TRUE")).fetchall()
+        said = self.connection.execute(query.format(plain)).fetchall()
+        self.connection.executemany(
+            "UPDATE newcomer SET is_needed = 1 WHERE number = ? AND noun = ?",
+            ((-number, noun) for number, *_rest in needed),
+        )
+        self.connection.executemany(
+            "UPDATE newcomer SET told = ? WHERE number = ? AND noun = ?",
+            ((value, -number, noun) for number, value, _line in said),
+        )
+
+    def told_of_new(self, numbers: Iterable[int]) -> dict[int, tuple[str, str, str | None]]:
+        """Return noun, code and what was told, by number."""
+        query = "SELECT noun, code, told FROM newcomer WHERE number = ?"
+        return {number: self.connection.execute(query, (-number,)).fetchone() for number in numbers}
+
+    def count_new(self) -> dict[str, int]:
+        """Return how many newcomers are needed, by noun."""
+        query = "SELECT noun, COUNT(*) FROM newcomer WHERE is_needed GROUP BY noun ORDER BY noun"
+        return dict(self.connection.execute(query).fetchall())
 
     def lines_of(self, keys: Iterable[str]) -> list[int]:
         """Return the lines of some records."""

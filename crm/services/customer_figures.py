@@ -260,7 +260,8 @@ def _persons_of(customer_ids: Collection[int]) -> list[tuple[int, int]]:
                 " WHERE person_id IS NOT NULL AND id = ANY(%s::bigint[])",
                 [f"{{{','.join(map(str, ids))}}}"],
             )
-            return cursor.fetchall()
+            found += cursor.fetchall()
+        return found
     for start in range(0, len(ids), AT_ONCE):
         linked = Customer.objects.filter(
             pk__in=ids[start : start + AT_ONCE], person__isnull=False
