@@ -120,7 +120,7 @@ def _suggest(kind: Kind, findings: Findings) -> dict[str, Suggestion]:
         # A row is a line of an order or a whole order; an amount cannot stand beside lines.
         left_out = {"amount"} if taken >= LINE else LINE
         found = {name: one for name, one in found.items() if one.ours not in left_out}
-    return found
+    return {name: found[name] for name in findings.header if name in found}
 
 
 def _sureness(kind: Kind, theirs: str, ours: str, findings: Findings) -> float:

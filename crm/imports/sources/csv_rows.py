@@ -137,7 +137,7 @@ def find_delimiter(lines: Sequence[str]) -> str:
             reader = csv.reader(lines, delimiter=candidate)
             widths = [len(cells) for cells in islice(reader, SAMPLE_LINES) if any(cells)]
         except csv.Error:
-            widths = [len(next(csv.reader(lines[:1], delimiter=candidate), []))]
+            widths = [lines[0].count(candidate) + 1]  # a broken quote, or a very long cell
         if widths and widths[0] > 1:
             score = (sum(width == widths[0] for width in widths), widths[0])
             best, delimiter = max((best, delimiter), (score, candidate))
