@@ -45,6 +45,25 @@ def register() -> None:
     exports.register()
     _register_events()
     _register_personal_data()
+    _register_undoing()
+
+
+def _register_undoing() -> None:
+    from crm.imports.licences import undoable
+    from crm.imports.undoing import goes_with
+    from feedback.models import (
+        Complaint,
+        ComplaintEvent,
+        ComplaintText,
+        Response,
+        ResponseComment,
+        ResponseVoid,
+    )
+
+    goes_with(Complaint, ComplaintEvent, ComplaintText)
+    goes_with(Response, ResponseComment, ResponseVoid)
+    undoable(ComplaintEvent, parent=Complaint, column="complaint_id")
+    undoable(Response)
 
 
 def _customer_panel(customer_id: int, request: HttpRequest) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.http import HttpRequest
@@ -43,6 +44,18 @@ def register() -> None:
     exports.register()
     _register_events()
     _register_personal_data()
+    _register_undoing()
+
+
+def _register_undoing() -> None:
+    from crm.imports.undoing import Reversal, goes_by
+    from loyalty.models import PointsTransaction
+    from loyalty.services.opening import take_back_openings, used_openings
+
+    def take_back(ids: Collection[int], actor: str) -> int:
+        return take_back_openings(transaction_ids=ids, happened_at=now(), actor=actor)
+
+    goes_by(PointsTransaction, Reversal(used=used_openings, take_back=take_back))
 
 
 def _customer_panel(customer_id: int, request: HttpRequest) -> dict[str, Any] | None:

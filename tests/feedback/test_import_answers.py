@@ -10,7 +10,8 @@ import pytest
 
 from common.models import Event
 from crm.imports.mapping import Mapping
-from crm.models import Customer, ImportRange
+from crm.models import Customer, ImportBatch, ImportRange
+from crm.services.import_undo import undo_import
 from feedback.models import Invitation, Response, ResponseComment, Survey
 from feedback.services import void_response
 from tests.cast import NOON, make_customer
@@ -196,3 +197,15 @@ def test_a_check_writes_nothing(imported: Import, ann: Customer) -> None:
     assert outcome.foreseen["consequences"] == {"history": nothing, "live": nothing}
     assert not Response.objects.exists()
     assert not Survey.objects.exists()
+
+
+def test_undoing_takes_answers_and_filled_in_words_back(imported: Import, ann: Customer) -> None:
+    imported("survey_responses", HEAD + "r1,ann,nps,9,2025-05-01,,\n")
+    text = HEAD + "r1,ann,nps,9,2025-05-01,,Good\nr2,ann,nps,1,2025-05-01,,Bad\n"
+    outcome = imported("survey_responses", text)
+    assert counts(outcome) == (1, 1, 0, 0)
+    batch = ImportBatch.objects.get(ref=outcome.batch)
+    undo_import(batch=batch, actor="user:1", happened_at=NOON)
+    assert list(Response.objects.values_list("external_id", flat=True)) == ["r1"]
+    assert not ResponseComment.objects.exists()
+    assert counts(imported("survey_responses", text)) == (1, 1, 0, 0)

@@ -10,8 +10,10 @@ import pytest
 
 from common.models import Event
 from crm.imports.mapping import Mapping
-from crm.models import Customer, ImportChange, ImportRange, Run, Task
+from crm.models import Customer, ImportBatch, ImportChange, ImportRange, Run, Task
+from crm.services.import_undo import CannotUndo, undo_import
 from feedback.models import Complaint, ComplaintEvent, ComplaintText
+from feedback.services import resolve_complaint
 from tests.cast import make_customer, make_location, make_order, make_product
 from tests.crm.imports.conftest import counts
 from tests.crm.standards import make_playbook
@@ -209,3 +211,38 @@ def test_history_starts_no_standard_and_live_does(imported: Import, ann: Custome
     assert not Task.objects.exists()  # until the sweep
     imported("complaints", text.format(2), mode="live")
     assert Run.objects.count() == 1
+
+
+def undo(outcome: Any) -> ImportBatch:
+    batch = ImportBatch.objects.get(ref=outcome.batch)
+    return undo_import(batch=batch, actor="user:1", happened_at=datetime.now(UTC))
+
+
+def test_undoing_takes_complaints_back_and_known_ones_as_they_were(
+    imported: Import, ann: Customer
+) -> None:
+    imported("complaints", HEAD + "c1,2025-05-01,,,,,price,,,Dear,,\n")
+    models = (Complaint, ComplaintEvent, ComplaintText)
+    before = [list(model.objects.values()) for model in models]
+    outcome = imported(
+        "complaints",
+        HEAD
+        + "c1,2025-05-01,ann,,,,delivery,,,Late,closed,2025-05-04\n"
+        + "c2,2025-05-01,ann,,,,,,,Also,resolved,2025-05-04\n",
+    )
+    assert undo(outcome).status == "undone"
+    assert [list(model.objects.values()) for model in models] == before
+    assert counts(imported("complaints", HEAD + "c2,2025-05-01,ann,,,,,,,Also,,\n")) == (1, 0, 0, 0)
+
+
+def test_a_complaint_that_was_worked_on_keeps_its_import(imported: Import, ann: Customer) -> None:
+    outcome = imported("complaints", HEAD + "c1,2025-05-01,ann,,,,,,,Late,,\n")
+    resolve_complaint(
+        complaint_id=Complaint.objects.get().pk,
+        resolution="Sorry",
+        happened_at=datetime.now(UTC),
+        actor="user:1",
+    )
+    with pytest.raises(CannotUndo):
+        undo(outcome)
+    assert Complaint.objects.get().state == "resolved"

@@ -13,7 +13,8 @@ from common.models import Event
 from common.time import now
 from crm.imports.mapping import Mapping
 from crm.imports.sources import UnreadableFile
-from crm.models import Customer, ImportRange
+from crm.models import Customer, ImportBatch, ImportRange
+from crm.services.import_undo import CannotUndo, undo_import
 from loyalty.models import Membership, PointsAccount, PointsEntry, PointsLot, PointsTransaction
 from loyalty.selectors import balance_of
 from loyalty.selectors.verification import verify_ledger
@@ -39,6 +40,11 @@ def refused(outcome: Any) -> list[tuple[int, str, str]]:
 def journal() -> list[Any]:
     models = (Membership, PointsAccount, PointsTransaction, PointsLot, PointsEntry)
     return [list(model.objects.order_by("pk").values()) for model in models]
+
+
+def undo(outcome: Any) -> ImportBatch:
+    batch = ImportBatch.objects.get(ref=outcome.batch)
+    return undo_import(batch=batch, actor="user:1", happened_at=now())
 
 
 def take_back() -> int:
@@ -166,6 +172,27 @@ def test_taken_live_the_timeline_tells_of_it(imported: Import, ann: Customer) ->
     imported("points_balances", HEAD + "ann,7,\n", mode="live")
     event = Event.objects.get(kind="points.opened")
     assert (event.customer_id, event.codes) == (ann.pk, {"points": 7})
+
+
+@pytest.mark.usefixtures("programme")
+def test_undoing_an_import_takes_its_balances_back_but_never_used_ones(
+    imported: Import, ann: Customer
+) -> None:
+    bob = make_customer(external_id="bob")
+    unused = imported("points_balances", HEAD + "ann,7,\nann,5,2099-01-01\n")
+    used = imported("points_balances", HEAD + "bob,4,\n")
+    spend(bob.pk, 1, "till:1", now())
+    undone = undo(unused)
+    assert (undone.status, undone.checked["left"]) == ("undone", 0)
+    before = journal()
+    with pytest.raises(CannotUndo) as refusal:
+        undo(used)
+    reason = "Points transactions on which something was built since: 1."
+    assert refusal.value.fields == {"import": [reason]}
+    assert journal() == before
+    assert (balance_of(ann.pk, now()).available, balance_of(bob.pk, now()).available) == (0, 3)
+    assert verify_ledger().drifts == []
+    assert counts(imported("points_balances", HEAD + "ann,9,\n")) == (1, 0, 0, 0)
 
 
 @pytest.mark.usefixtures("programme")
