@@ -5,7 +5,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.core.checks import Warning as CheckWarning
 from django.core.checks import register
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class CommonConfig(AppConfig):
@@ -14,7 +14,7 @@ class CommonConfig(AppConfig):
     name = "common"
 
     def ready(self) -> None:
-        """Install append-only triggers after each migrate, and check that they stand."""
+        """Install append-only triggers around each migrate, and check that they stand."""
         from common import append_only, schema  # noqa: F401 - schema registers itself
         from common.append_only import missing_triggers
         from common.services import forget_requests
@@ -25,6 +25,11 @@ class CommonConfig(AppConfig):
         def install(using: str = "default", **_kwargs: object) -> None:
             append_only.install_triggers(using)
 
+        def suspend(using: str = "default", plan: object = None, **_kwargs: object) -> None:
+            if plan:
+                append_only.suspend_licences(using)
+
+        pre_migrate.connect(suspend, self, dispatch_uid="common.append_only", weak=False)
         post_migrate.connect(install, dispatch_uid="common.append_only", weak=False)
 
         @register("database")

@@ -147,7 +147,7 @@ def write_customers(writes: Writes, known_ids: set[int], trail: Trail) -> None:
         writes.consents,
     )
     add_consents([(*row[:4], row[7]) for row in writes.consents])
-    _write_terms(writes.terms, known_ids)
+    write_terms(writes.terms, known_ids)
 
 
 def _write_changes(writes: Writes, trail: Trail) -> None:
@@ -216,7 +216,11 @@ def _tag_rows(tags: list[tuple[int, str]], trail: Trail) -> list[Row]:
     return [(customer_id, ids[name]) for customer_id, name in tags]
 
 
-def _write_terms(wanted: dict[int, set[tuple[str, str]]], known_ids: set[int]) -> None:
+def write_terms(wanted: dict[int, set[tuple[str, str]]], known_ids: set[int]) -> None:
+    """Make these the words by which customers are found; other kinds than crm's own stay.
+
+    known_ids: who may have some already.
+    """
     present: defaultdict[int, dict[tuple[str, str], int]] = defaultdict(dict)
     for customer_id, kind, term, row_id in fetch_rows(
         SearchTerm,
