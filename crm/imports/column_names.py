@@ -81,6 +81,8 @@ NAMES = {
     "sku": "sku|lineitem sku|product sku|item sku|stock code|stockcode|article|item number|"
     "product code|product id|product|item|артикул|код товара|товар|номенклатура|商品编号|"
     "货号|产品编号|商品编码|商品",
+    "product_name": "product name|item name|lineitem name|product title|description|"
+    "наименование|название товара|商品名称|产品名称|品名",
     "quantity": "quantity|qty|lineitem quantity|units|count|items sold|number of items|"
     "pieces|количество|кол во|колво|шт|数量|件数",
     "unit_price": "unit price|price|unitprice|lineitem price|item price|item cost|"

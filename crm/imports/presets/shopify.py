@@ -71,6 +71,7 @@ PRESETS = [
             columns=ORDER
             | {
                 "Lineitem sku | Lineitem name": "sku",
+                "Lineitem name": "product_name",
                 "Lineitem quantity": "quantity",
                 "Lineitem price": "unit_price",
                 "Lineitem discount": "discount",

@@ -53,6 +53,7 @@ PRESETS = [
                 "Order Status": "status",
                 "Order Currency": "currency",
                 "SKU | Item Name": "sku",
+                "Item Name": "product_name",
                 "Quantity": "quantity",
                 "Item Cost": "unit_price",
             },

@@ -12,10 +12,12 @@ from django.utils.translation import gettext as _
 from common.command import Answer, KeepwellCommand
 from common.services import SYSTEM
 from common.time import now
+from crm.imports.detection import look_at
 from crm.imports.engine import Outcome
 from crm.imports.files import import_file
 from crm.imports.kinds import kinds
-from crm.imports.mapping import read_mapping
+from crm.imports.mapping import Mapping, read_mapping
+from crm.imports.presets import presets
 from crm.models import ImportBatch
 
 
@@ -44,7 +46,11 @@ class Command(KeepwellCommand):
             const=ImportBatch.Mode.LIVE,
             help="as if entered today",
         )
-        parser.add_argument("--mapping", type=Path, help="JSON file: names, constants, formats")
+        reading = parser.add_mutually_exclusive_group()
+        reading.add_argument("--mapping", type=Path, help="JSON file: names, constants, formats")
+        reading.add_argument(
+            "--preset", choices=list(presets()), help="how the export of a known program is read"
+        )
         parser.add_argument("--dry-run", action="store_true", help="check only, write nothing")
         parser.add_argument("--rejects", type=Path, help="CSV file for the rows refused")
 
@@ -62,12 +68,28 @@ class Command(KeepwellCommand):
             mode=str(options["mode"]),
             actor=SYSTEM,
             happened_at=now(),
-            mapping=read_mapping(options["mapping"]) if options["mapping"] else None,
+            mapping=_mapping(path, options),
             is_dry_run=options["dry_run"],
             rejects_path=rejects,
             tell=self.stderr.write,
         )
         return _answer(outcome, is_dry_run=options["dry_run"])
+
+
+def _mapping(path: Path, options: dict[str, Any]) -> Mapping | None:
+    """Return the mapping that was asked for; with a preset, the rest is found out."""
+    if options["mapping"]:
+        return read_mapping(options["mapping"])
+    if not options["preset"]:
+        return None
+    preset = presets()[options["preset"]]
+    if preset.kind != options["kind"]:
+        raise ValidationError(
+            _("The preset %(preset)s is for files of %(kind)s.")
+            % {"preset": preset.key, "kind": preset.kind}
+        )
+    findings = look_at(path)
+    return findings.settle(preset.mapping_for(findings.header))
 
 
 def _answer(outcome: Outcome, *, is_dry_run: bool) -> Answer:

@@ -1,10 +1,13 @@
 """Exports of well-known programs: recognised by their header and read into the right records."""
 
+import io
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from common.time import now
 from crm.imports.detection import look_at
@@ -171,3 +174,87 @@ def test_contacts_of_hubspot_come_in_and_nobody_consents_by_it():
     assert fay.acquired_at == datetime(2024, 3, 12, 9, 14, tzinfo=UTC)
     assert gus.name == "Gus"
     assert not ConsentEvent.objects.filter(is_granted=True).exists()
+
+
+def test_orders_of_shopify_alone_make_their_customers_and_products(db):
+    outcome = import_sample("shopify_orders.csv", "shopify_orders")
+
+    assert outcome.rejects == []
+    assert Order.objects.count() == 3
+    assert set(ContactPoint.objects.values_list("value", flat=True)) == {
+        "ada.brook@example.org",
+        "ben.carter@example.org",
+    }
+    assert set(Product.objects.values_list("sku", "name")) == {
+        ("TEA-G-100", "Green tea - 100 g"),
+        ("POT-1", "Teapot"),
+        ("TEA-B-50", "Black tea - 50 g"),
+        ("Gift card", "Gift card"),
+    }
+    assert counts(import_sample("shopify_orders.csv", "shopify_orders")) == (0, 0, 3, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "orders", "customers", "revenue"),
+    [
+        ("cdnow_master.txt", "cdnow", 6, 4, "131.52"),
+        ("cdnow_sample.txt", "cdnow_sample", 3, 2, "122.40"),
+    ],
+)
+def test_cdnow_comes_in_as_it_is(name, key, orders, customers, revenue):
+    outcome = import_sample(name, key)
+
+    assert outcome.rejects == []
+    assert (Order.objects.count(), Customer.objects.count()) == (orders, customers)
+    assert sum(Order.objects.values_list("amount", flat=True)) == Decimal(revenue)
+    assert set(Customer.objects.values_list("external_id", flat=True)) >= {"00004"}
+    assert counts(import_sample(name, key)) == (0, 0, orders, 0)
+
+
+def test_a_plain_spreadsheet_needs_its_findings_only(db):
+    for external_id in ("C-1", "C-2"):
+        make_customer(external_id=external_id)
+
+    assert counts(import_sample("spreadsheet_orders.csv", "spreadsheet_orders")) == (2, 0, 0, 0)
+
+    assert dict(Order.objects.values_list("external_id", "amount")) == {
+        "A-1": Decimal("1234.5"),
+        "A-2": Decimal(12),
+    }
+
+
+def run(*arguments):
+    """Exit code and what stood on stdout."""
+    out = io.StringIO()
+    try:
+        call_command("import_data", *map(str, arguments), stdout=out, stderr=io.StringIO())
+    except SystemExit as error:
+        return error.code, out.getvalue()
+    except CommandError as error:
+        return error.returncode, out.getvalue()
+    return 0, out.getvalue()
+
+
+def test_the_command_takes_a_preset(db):
+    code, out = run(
+        "orders", SAMPLES / "shopify_orders.csv", "--preset", "shopify_orders", "--json"
+    )
+
+    assert (code, json.loads(out)["created"]) == (0, 3)
+
+
+def test_a_preset_for_another_kind_has_exit_code_2(db):
+    sample = SAMPLES / "shopify_orders.csv"
+
+    assert run("customers", sample, "--preset", "shopify_orders")[0] == 2
+
+    assert not Order.objects.exists()
+
+
+def test_a_file_that_lacks_what_the_preset_needs_is_refused_with_exit_code_1(db, csv_file):
+    path = csv_file("Name,Email\n#1,a@example.org\n")
+
+    code, out = run("orders", path, "--preset", "shopify_orders", "--json")
+
+    assert (code, json.loads(out)["code"]) == (1, "import_unreadable")
+    assert "ordered_at" in json.loads(out)["title"]
