@@ -16,6 +16,7 @@ from common import display
 from common.money import from_units
 from common.services import SYSTEM
 from common.time import organisation_timezone
+from common.validators import holds_unusable_text
 from crm.imports.columns import Bad, Column, Memo
 from crm.imports.detection import Findings, look_at
 from crm.imports.kinds import Context, Kind, kinds
@@ -94,6 +95,8 @@ def first_match(path: Path, kind: str = "") -> First:
     :raises UnreadableFile: it can't be read at all.
     """
     findings = look_at(path, None)
+    if holds_unusable_text("".join(findings.header)) or not any(findings.header):
+        raise UnreadableFile(_("There is no table in this file: its first row is no text."))
     if saved := _saved(findings, kind):
         mapping = parse_mapping(saved.mapping)
         findings = look_at(path, mapping)
