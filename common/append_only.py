@@ -44,6 +44,11 @@ def license_delete(model: type[models.Model], condition: str) -> None:
         conditions.append(condition)
 
 
+def licensed_tables() -> list[str]:
+    """Names of the tables of which some DELETE may pass, sorted."""
+    return sorted(_licences)
+
+
 @dataclass(frozen=True, slots=True)
 class _Trigger:
     """A trigger as it should stand. mark: what the database tells of one that is as it should be.

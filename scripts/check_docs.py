@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VARIABLE = re.compile(r"(?:env\.(?:str|list)\(|_(?:boolean|text)\(\s*env,)\s*\"([A-Z_]+)\"")
+VARIABLE = re.compile(r"(?:env\.(?:str|list)\(|_(?:boolean|text|count)\(\s*env,)\s*\"([A-Z_]+)\"")
 INTERNAL = frozenset({"KEEPWELL_DEMO", "KEEPWELL_READABLE_LOGS"})  # `up` tells its own children
 TEST_ID = re.compile(r"(tests/[\w/]+\.py)(?:::(\w+(?:::\w+)?))?")
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")

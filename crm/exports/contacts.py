@@ -10,6 +10,7 @@ from common.time import local_date, start_of_day
 from crm.exports.names import colleague, customer_id, customer_name, id_of, shop_code
 from crm.exports.roles import OWN_WORK, takes_only_own
 from crm.forms.inbox import PERIOD_DAYS, FiguresForm, InboxFilterForm
+from crm.imports.interactions import SOURCE as IMPORTED
 from crm.models import Interaction
 from crm.roles import reads_texts
 from crm.selectors.inbox import has_team, list_inbox
@@ -30,7 +31,7 @@ def open_interactions(asked: Asked) -> Export:
     if takes_only_own(asked.user):
         contacts = contacts.filter(author_id=asked.user.pk)
     columns: dict[str, Any] = {
-        "external_id": id_of,
+        "external_id": _id_of,
         "customer_id": lambda row: customer_id(row.customer),
         "occurred_at": lambda row: row.occurred_at,
         "channel": lambda row: row.channel,
@@ -88,6 +89,11 @@ def open_conversations(asked: Asked) -> Export:
         columns=columns,
         filters={"view": view, "channel": values["channel"]},
     )
+
+
+def _id_of(row: Interaction) -> str:
+    """The id in the file it came from, else ours: other systems' ids may be anybody's too."""
+    return id_of(row) if row.source == IMPORTED else row.ref
 
 
 def _author(row: Interaction) -> str:

@@ -117,7 +117,7 @@ def _lines(customers: list[Customer], names: Sequence[str], is_masked: bool) -> 
         values: dict[str, Any] = {
             "external_id": id_of(customer),
             "location": shop_code(customer.location),
-            "tags": ";".join(tags.get(customer.pk, ())),
+            "tags": ";".join(map(_tag, tags.get(customer.pk, ()))),
             CONSENT: {True: "yes", False: "no", None: ""}[agreed.get(customer.pk)],
         }
         if contact := contacts.get(customer.pk):
@@ -133,6 +133,13 @@ def _lines(customers: list[Customer], names: Sequence[str], is_masked: bool) -> 
             else getattr(customer, name, "")
             for name in names
         ]
+
+
+def _tag(name: str) -> str:
+    """A label as a cell with several holds it."""
+    if any(sign in name for sign in ';,|"'):
+        return '"' + name.replace('"', '""') + '"'
+    return name
 
 
 def _codes(asked: CustomerFilters) -> dict[str, object]:

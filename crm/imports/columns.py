@@ -153,9 +153,14 @@ def boolean(text: str) -> Stored:
 
 
 def words(text: str) -> Stored:
-    """Several names, split at semicolons, commas or bars; kept one a line, sorted."""
+    """Several names, split at semicolons, commas or bars; kept one a line, sorted.
+
+    One that holds such a sign itself stands in double quotes, those in it doubled.
+    """
+    found = re.findall(r'\s*"((?:[^"]|"")+)"\s*(?=[;,|]|$)|([^;,|]+)', text)
     names = {
-        validators.clean_line(name, max_length=60) for name in re.split(r"[;,|]", text) if name
+        validators.clean_line(quoted.replace('""', '"') or bare, max_length=60)
+        for quoted, bare in found
     }
     return "\n".join(sorted(names - {""})) or None
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.utils.translation import gettext as _
 
 from crm.imports.batches import (
@@ -22,6 +25,8 @@ from crm.imports.mapping import Mapping, parse_mapping
 from crm.imports.progress import Beat, Tell
 from crm.imports.sources import UnreadableFile, check_file_size, open_source
 from crm.models import ImportBatch
+
+ATTEMPTS, WAIT_SECONDS = 5, 60.0  # where the database is lost
 
 
 def import_file(
@@ -41,24 +46,47 @@ def import_file(
 ) -> Outcome:
     """Import a CSV or XLSX file and return what that took; see :func:`import_source`.
 
+    Where the database is lost meanwhile, this waits for it a while and goes on.
+
     :raises UnreadableFile: the file as a whole is not what it should be; nothing is written.
+    :raises OperationalError: the database did not come back; the same import goes on later.
     """
     mapping = mapping or Mapping()
     check_file_size(path)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
     digest.update(mapping.digest().encode())
-    return import_source(
-        source=open_source(path, mapping),
-        plan=ImportPlan(kind, mode, actor, path.name[:255], digest.hexdigest(), happened_at),
-        mapping=mapping,
-        is_dry_run=is_dry_run,
-        rejects_path=rejects_path,
-        batch=batch,
-        tell=tell,
-        beat=beat,
-        seconds=seconds,
-    )
+    plan = ImportPlan(kind, mode, actor, path.name[:255], digest.hexdigest(), happened_at)
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return import_source(
+                source=open_source(path, mapping),
+                plan=plan,
+                mapping=mapping,
+                is_dry_run=is_dry_run,
+                rejects_path=rejects_path,
+                batch=batch,
+                tell=tell,
+                beat=beat,
+                seconds=seconds,
+            )
+        except LOST_CONNECTION as error:
+            if connection.in_atomic_block or attempt == ATTEMPTS:
+                raise
+            tell(f"{kind}: the database is gone ({type(error).__name__}), waiting for it")
+            _wait_for_database()
+    raise AssertionError("unreachable")
+
+
+def _wait_for_database() -> None:
+    """Connect anew as soon as the database takes connections; gives up silently after a while."""
+    ends_at = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < ends_at:
+        connection.close()
+        with suppress(*LOST_CONNECTION):
+            connection.ensure_connection()
+            return
+        time.sleep(0.5)
 
 
 def check_batch(*, batch: ImportBatch, happened_at: datetime, beat: Beat = lambda: None) -> Outcome:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from common.refs import new_refs
+from common.refs import looks_like_ref, new_refs
 from crm.imports.bulk import (
     MOST_PARAMETERS,
     as_stored,
@@ -101,6 +101,15 @@ def known_contacts(keys: Sequence[str], source: str) -> dict[str, Known]:
             known.is_resting = (row[1] or "").startswith(PAST)
             known.told = tuple(map(as_stored, row[7:]))
             found[row[0] or ""] = known
+    for portion in portions([key for key in keys if looks_like_ref(key)], MOST_PARAMETERS):
+        # As our own files name contacts that came another way: by their ref.
+        others = Interaction.objects.filter(ref__in=portion)
+        others = others.select_for_update(of=("self",)).order_by("pk")
+        for row in others.values_list("ref", "author__email", *names):
+            known = Known(*row[2:7])
+            told = tuple(map(as_stored, row[7:]))
+            known.told = (told[0], row[1] or told[1], told[2])
+            found.setdefault(row[0], known)
     return found
 
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 
+from common.refs import looks_like_ref
 from crm.imports.bulk import MOST_PARAMETERS, fetch_rows, portions
+from crm.imports.scratch import Row
 from crm.models import Customer, Order, OrderLine, Refund, RefundNote
 from crm.services.orders import OrderCancelled
 from crm.services.refunds import NothingToRefund, RefundTooLarge
@@ -255,6 +257,7 @@ def _count_known(
         for key, row_id, order_id in first.values_list("external_id", "id", "order_id"):
             refunds[key or ""] = Known(row_id, order_id, None, None, 0, "")
     refunds.update((row[1], Known(*row[2:])) for row in in_force if row[1] in refunds)
+    refunds.update(_by_ref(rows, [one for one in refund_ids if looks_like_ref(one)]))
     by_id = {known.id: known for known in refunds.values()}
     notes = fetch_rows(RefundNote, ("refund_id", "text"), where="refund_id", among=list(by_id))
     for refund_id, text in notes:
@@ -263,3 +266,21 @@ def _count_known(
         known = Known(*row[2:])
         if known.amount and (order := orders.get(known.order_id)):
             order._count(known.line_id, known.quantity, known.amount)
+
+
+def _by_ref(rows: Sequence[Row], refs: Sequence[str]) -> dict[str, Known]:
+    """Return refunds without an id of their own by their ref, as the last row has them.
+
+    rows: all of the orders' refunds, replaced ones too, beginning with what each replaces.
+    """
+    next_rows = {row[0]: row for row in rows if row[0] is not None}
+    by_id = {row[2]: row for row in rows}
+    found: dict[str, Known] = {}
+    for portion in portions(refs, MOST_PARAMETERS):
+        named = Refund.objects.filter(ref__in=portion, external_id__isnull=True)
+        for ref, row_id, order_id in named.values_list("ref", "pk", "order_id"):
+            last = by_id.get(row_id)
+            while last is not None and last[2] in next_rows:
+                last = next_rows[last[2]]
+            found[ref] = Known(*last[2:]) if last else Known(row_id, order_id, None, None, 0, "")
+    return found

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from crm.models import ImportBatch, Location
 from crm.selectors.import_matching import columns_of
 from crm.selectors.import_words import column_label
-from crm.selectors.imports import Problem, problems_of
-from crm.services.imports import mapping_of
+from crm.selectors.imports import Problem, mapping_of, problems_of
 
 # Columns that say who somebody is: nothing of them is kept in a mapping.
 WHO = frozenset({"external_id", "customer_id", "name", "email", "phone", "order_id", "refund_id"})

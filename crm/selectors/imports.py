@@ -18,7 +18,7 @@ from common.display import format_number
 from common.errors import NotFound
 from common.time import now
 from crm.imports.batches import check_rejects_path
-from crm.imports.mapping import parse_mapping
+from crm.imports.mapping import Mapping, parse_mapping
 from crm.imports.scratch import Reject
 from crm.imports.sources import open_source
 from crm.models import ImportBatch, ImportReject, ImportSource
@@ -55,6 +55,11 @@ class Problem:
     lines: list[int] = field(default_factory=list)
     values: list[tuple[str, int]] = field(default_factory=list)
     more_values: int = 0
+
+
+def mapping_of(batch: ImportBatch) -> Mapping:
+    """Return how the batch's file is to be read."""
+    return parse_mapping(batch.mapping)
 
 
 def list_imports() -> QuerySet[ImportBatch]:

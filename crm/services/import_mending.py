@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 from crm.imports.mapping import parse_mapping
 from crm.models import ImportBatch, Location
 from crm.selectors.import_matching import columns_of
+from crm.selectors.imports import mapping_of
 from crm.services.catalogue import record_location
-from crm.services.imports import mapping_of, match_import
+from crm.services.imports import match_import
 
 MAKE = "+make"  # in place of a shop's code: record a shop of that code
 Value = tuple[str, str, str]  # our column, their text, ours

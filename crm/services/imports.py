@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from common.errors import Conflict, InvalidInput, NotFound
 from common.services import record_event
 from crm.imports.kinds import kinds
-from crm.imports.mapping import Mapping, parse_mapping
+from crm.imports.mapping import Mapping
 from crm.models import ImportBatch, ImportSource
 from crm.services.import_uploads import Upload, let_go_of_file, stored_path
 
@@ -234,11 +234,6 @@ def mapping_document(mapping: Mapping) -> dict[str, Any]:
     usual = json.loads(Mapping().digest())
     document = json.loads(mapping.digest())
     return {name: value for name, value in document.items() if value != usual.get(name)}
-
-
-def mapping_of(batch: ImportBatch) -> Mapping:
-    """Return how the batch's file is to be read."""
-    return parse_mapping(batch.mapping)
 
 
 def _refuse_unknown(kind: str, mode: str) -> None:

@@ -29,9 +29,9 @@ from crm.imports.suggestions import suggest_mapping
 from crm.models import ImportBatch
 from crm.selectors.import_matching import Match, fitting, match_of, suggested
 from crm.selectors.import_words import kind_label
-from crm.selectors.imports import get_import
+from crm.selectors.imports import get_import, mapping_of
 from crm.services.import_uploads import UploadGone, stored_path
-from crm.services.imports import WrongStep, check_import, mapping_of, match_import
+from crm.services.imports import WrongStep, check_import, match_import
 from crm.views.tabs import is_fragment
 
 REFERS = {"orders", "refunds", "interactions", "complaints", "survey_responses", "cancel_requests"}

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import Subquery
+from django.db.models import Q, Subquery
 
-from common.time import start_of_day
-from crm.models import Merge, Order
+from common.time import now, start_of_day
+from crm.models import ImportBatch, Merge, Order
 from feedback.models import Complaint, ComplaintEvent, Response, ResponseVoid
 from metrics.kpis import KPIS
 from metrics.kpis.base import Kpi
 from metrics.models import RecomputeRun, Snapshot
 
 Status = RecomputeRun.Status
+WRITING = (ImportBatch.Status.QUEUED, ImportBatch.Status.RUNNING, ImportBatch.Status.UNDOING)
+ENDED = (ImportBatch.Status.DONE, ImportBatch.Status.STOPPED, ImportBatch.Status.UNDONE)
+LONGEST_WAIT = timedelta(hours=1)  # for an import
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 # So many days without purchases don't make a period unfinished; fewer than a month has.
 SLACK_DAYS = 24
 
@@ -62,9 +66,27 @@ def is_after_the_end(snapshot: Snapshot) -> bool:
     return has_ended and snapshot.starts_on > run.last_day
 
 
-def is_recomputing() -> bool:
-    """Whether a recompute is wanted or at work; one query."""
-    return RecomputeRun.objects.filter(status__in=[Status.REQUESTED, Status.RUNNING]).exists()
+def is_recomputing(run: RecomputeRun | None = None) -> bool:
+    """Whether a recompute is wanted or at work, or due since an import; at most two queries.
+
+    run: the one whose figures are shown.
+    """
+    if RecomputeRun.objects.filter(status__in=[Status.REQUESTED, Status.RUNNING]).exists():
+        return True
+    known_at = run.known_at if run else EARLIEST
+    done = Q(status__in=ENDED, finished_at__gt=known_at) & ~Q(created=0, updated=0)
+    return ImportBatch.objects.filter(done | _under_way(now())).exists()
+
+
+def is_importing(moment: datetime) -> bool:
+    """Whether an import is writing at this moment: its facts are not whole yet; one query."""
+    return ImportBatch.objects.filter(_under_way(moment)).exists()
+
+
+def _under_way(moment: datetime) -> Q:
+    """Batches somebody works on, or goes on with at once; none holds figures up for long."""
+    is_worked_on = Q(claimed_until__gt=moment) | ~Q(stored_as="")
+    return is_worked_on & Q(status__in=WRITING, started_at__gt=moment - LONGEST_WAIT)
 
 
 def change_marks() -> dict[str, Any]:

@@ -17,7 +17,7 @@ from common.services import SYSTEM
 from common.time import local_date
 from metrics.facts import store
 from metrics.models import RecomputeRun
-from metrics.selectors.runs import change_marks, latest_run
+from metrics.selectors.runs import change_marks, is_importing, latest_run
 
 log = structlog.get_logger(__name__)
 Status = RecomputeRun.Status
@@ -104,6 +104,8 @@ def recompute_due(now: datetime) -> int:
     # Windows have moved since yesterday, and once a day everything is read anew.
     is_new_day = done is None or local_date(done.as_of) != local_date(now)
     if not waiting and not is_new_day and done and done.marks == change_marks():
+        return 0
+    if request is None and is_importing(now):  # half a file's purchases would give wrong figures
         return 0
     wanted = {"is_pinned": False, "known_at": now, "as_of": now, "engine": "auto"}
     with _claim(now, request.actor if request else SYSTEM, wanted, request) as run:

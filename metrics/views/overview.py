@@ -44,7 +44,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     """Retention of the last complete quarter, the other figures, and the cohorts."""
     snapshots = list_latest()
     context: dict[str, Any] = {
-        "is_recomputing": is_recomputing(),
+        "is_recomputing": is_recomputing(snapshots[0].run if snapshots else None),
         "may_recompute": getattr(request.user, "role", None) in REQUESTERS,
     }
     if any(snapshot.denominator for snapshot in snapshots):
@@ -78,8 +78,9 @@ def recompute_now(request: HttpRequest) -> HttpResponse:
 @roles_required(read=READERS)
 def recompute_status(request: HttpRequest) -> HttpResponse:
     """Fragment: whether a recompute goes on; when it is done the page is loaded again."""
-    going_on = is_recomputing()
-    context = {"is_recomputing": going_on, "run": shown_run()}
+    run = shown_run()
+    going_on = is_recomputing(run)
+    context = {"is_recomputing": going_on, "run": run}
     response = render(request, "metrics/parts/status.html", context)
     if not going_on:
         response["HX-Refresh"] = "true"

@@ -12,7 +12,7 @@ from metrics.selectors.people import PeoplePage
 
 
 def render_people(request: HttpRequest, page: PeoplePage, context: dict[str, Any]) -> HttpResponse:
-    """Render a page of people. context: title, pretitle, back_url, tabs, exported (a list's key)."""
+    """Render a page of people. context: title, pretitle, back_url, tabs, exported (a list)."""
     bought = purchase_figures([customer.pk for customer in page.customers])
     query = request.GET.copy()
     query["after"] = str(page.after)

@@ -182,7 +182,7 @@ MATRIX: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "crm:cancel_reason_list": (MANAGERS, NO),
     "crm:cancel_reason_new": (MANAGERS, MANAGERS),
     "crm:cancel_reason": (MANAGERS, MANAGERS),
-    # imports
+    # importing files
     "crm:import_list": (MANAGERS, NO),
     "crm:import_new": (MANAGERS, MANAGERS),
     "crm:import": (MANAGERS, NO),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from common.errors import Conflict
+from crm.models import ImportBatch
 from crm.services import change_order
 from metrics.facts import store
 from metrics.models import CohortCell, MemberSet, RecomputeRun, Snapshot, SnapshotSet
@@ -145,6 +146,40 @@ def test_the_sweep_sees_every_kind_of_change(change: str) -> None:
     else:
         change_order(order_id=made.pk, happened_at=NOW, actor="system", amount=Decimal(5))
     assert recompute_due(later + timedelta(minutes=4)) == 1
+
+
+def importing(**fields: Any) -> ImportBatch:
+    given = {"status": "running", "claimed_until": NOW + timedelta(minutes=1), "created": 9}
+    return ImportBatch.objects.create(
+        kind="orders", mode="history", actor="system", **({"started_at": NOW} | given | fields)
+    )
+
+
+def test_half_an_import_makes_no_figures() -> None:
+    batch = importing()
+    assert recompute_due(NOW) == 0
+    ImportBatch.objects.filter(pk=batch.pk).update(status="done", finished_at=NOW)
+    assert is_recomputing(shown_run())  # the pages say that newer ones are coming
+    assert recompute_due(NOW + timedelta(seconds=1)) == 1
+    assert not is_recomputing(shown_run())
+
+
+def test_an_upload_that_will_go_on_at_once_is_waited_for() -> None:
+    importing(claimed_until=None, stored_as="a.csv")
+    assert recompute_due(NOW) == 0
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"claimed_until": NOW - timedelta(seconds=1)},  # killed, from the command line
+        {"status": "paused", "claimed_until": None},
+        {"started_at": NOW - timedelta(hours=2)},
+    ],
+)
+def test_figures_dont_wait_for_an_import_forever(fields: dict[str, Any]) -> None:
+    importing(**fields)
+    assert recompute_due(NOW) == 1
 
 
 def test_the_sweep_sees_a_new_local_day(settings: Any) -> None:

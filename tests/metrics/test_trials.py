@@ -236,7 +236,7 @@ def test_the_workspace_knows_shops_products_and_fields_but_nobody(started: list[
 def test_the_process_is_told_no_database_mail_server_or_broker(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DATABASE_URL", "postgres://keepwell:secret@db/keepwell")
+    monkeypatch.setenv("DATABASE_URL", "postgres://db/keepwell")
     monkeypatch.setenv("EMAIL_URL", "smtp://mail")
     monkeypatch.setenv("REDIS_URL", "redis://broker")
     folder = workspace.workspace_of("abcdefgh")

@@ -128,7 +128,7 @@ def see_retention(walk: Walk) -> str:
     walk.press("See retention")
     walk.page.get_by_text("were still active at its end").wait_for(timeout=PATIENCE)
     walk.arrived("retention")
-    return walk.page.locator("main").inner_text()
+    return walk.page.locator("main").inner_text().replace("\u00a0", " ")
 
 
 def tell(walk: Walk, capsys: pytest.CaptureFixture[str]) -> None:

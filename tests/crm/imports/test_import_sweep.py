@@ -15,6 +15,7 @@ from crm.imports import batches as import_batches
 from crm.imports.batches import check_rejects_path, claim_batch, imports_folder
 from crm.models import Customer, ImportBatch, ImportSource
 from crm.privacy.uploads import names_any
+from crm.selectors.imports import mapping_of
 from crm.services import import_sweep
 from crm.services.erasure import erase_customer
 from crm.services.import_sweep import sweep_imports
@@ -25,7 +26,6 @@ from crm.services.imports import (
     cancel_import,
     check_import,
     leave_check,
-    mapping_of,
     match_import,
     pause_import,
     resume_import,

@@ -16,9 +16,9 @@ from common.time import now
 from crm.imports.batches import imports_folder
 from crm.models import Customer, ImportBatch, ImportSource, Location, Order
 from crm.selectors.import_matching import match_of
+from crm.selectors.imports import mapping_of
 from crm.services.import_sweep import sweep_imports
 from crm.services.import_uploads import stored_path
-from crm.services.imports import mapping_of
 from tests.budget import assert_query_budget
 from tests.cast import make_customer, make_location, make_order
 from tests.crm.imports.uploads import PEOPLE, make_checked, make_done_import, make_upload
