@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from common.money import from_units, to_units
+from common.validators import parse_currency
 from crm.imports import columns as read
 from crm.imports.bulk import MOST_PARAMETERS, insert_rows, portions
 from crm.imports.columns import Column, Stored
@@ -26,7 +27,8 @@ Place = tuple[str, str, int | None]  # month, category, shop
 
 @register_kind
 class Costs(Kind):
-    """Costs in the organisation's currency. A changed one is a new row, and the last row counts.
+    """Costs, in the organisation's currency unless a row names another. A changed one is a new row,
+    and the last row counts.
 
     Two rows for one place are refused rather than added up or the first forgotten: the file may be
     a list of bills, and a total that is silently too low is worse than none.
@@ -36,7 +38,7 @@ class Costs(Kind):
     key = "place"
     order = 16
     derived: ClassVar = {"location_id": "location"}
-    stored = ("period", "category", "location_id", "amount")
+    stored = ("period", "category", "location_id", "amount", "currency")
 
     def list_columns(self, mapping: Mapping) -> list[Column]:
         """Columns of a file of costs."""
@@ -45,6 +47,7 @@ class Costs(Kind):
             Column("category", read.choice(*Cost.Category.values), is_required=True),
             Column("amount", read.amount(mapping), is_required=True),
             Column("location", read.line(64)),
+            Column("currency", parse_currency),
         ]
 
     def complete(self, checked: Checked) -> None:
@@ -72,13 +75,13 @@ class Costs(Kind):
         names = ("month", "category", "location_id", "amount", "currency")
         for months in portions({row[0] for _key, row in records}, MOST_PARAMETERS):
             costs = Cost.objects.filter(month__in=months).order_by("pk")  # the last one counts
-            for month, category, shop_id, money, currency in costs.values_list(*names):
-                known[month.isoformat(), category, shop_id] = (to_units(money), currency)
+            for month, category, shop_id, money, held in costs.values_list(*names):
+                known[month.isoformat(), category, shop_id] = (to_units(money), held)
         counts, rows = Counts(), []
         events = LiveEvents(self.context)
-        for key, (month, category, shop_id, amount) in records:
+        for key, (month, category, shop_id, amount, currency) in records:
             place = (month, category, shop_id)
-            before, after = known.get(place), (amount, home)
+            before, after = known.get(place), (amount, currency or home)
             if before == after or not (before is None or self.takes("amount", before)):
                 counts.unchanged += 1
                 self.note(key, "unchanged")

@@ -81,6 +81,20 @@ def test_months_may_be_written_as_the_mapping_says_and_known_ones_kept(imported)
     assert in_force()[-1] == (date(2026, 7, 1), "service", None, Decimal("1000.25"))
 
 
+def test_a_row_may_name_its_currency_and_means_ours_where_it_does_not(imported):
+    file = "period,category,amount,currency\n2026-05,marketing,1000,eur\n2026-06,marketing,7,\n"
+
+    assert counts(imported("costs", file)) == (2, 0, 0, 0)
+    assert list(list_costs().order_by("month").values_list("amount", "currency")) == [
+        (Decimal(1000), "EUR"),
+        (Decimal(7), "USD"),
+    ]
+    assert counts(imported("costs", file)) == (0, 0, 2, 0)
+    assert counts(imported("costs", file.replace("eur", "GBP"))) == (0, 1, 1, 0)
+    assert counts(imported("costs", file.replace("eur", "euros"))) == (0, 0, 1, 1)
+    assert [row.currency for row in list_costs().order_by("month")] == ["GBP", "USD"]
+
+
 def test_what_can_be_no_cost_is_told_with_its_reason(imported):
     outcome = imported(
         "costs",
