@@ -27,9 +27,9 @@ Place = tuple[str, str, int | None]  # month, category, shop
 
 @register_kind
 class Costs(Kind):
-    """Costs, in the organisation's currency unless a row names another. A changed one is a new row,
-    and the last row counts.
+    """Costs, in the organisation's currency unless a row names another.
 
+    A changed one is a new row, and the last row counts.
     Two rows for one place are refused rather than added up or the first forgotten: the file may be
     a list of bills, and a total that is silently too low is worse than none.
     """
