@@ -82,7 +82,7 @@ def _asks_a_database(item: pytest.Item) -> bool:
     test_class = getattr(item, "cls", None)
     return bool(
         {"django_db", "postgres"} & set(item.keywords)
-        or {"db", "transactional_db", "running"} & fixtures
+        or {"db", "transactional_db", "running", "calm"} & fixtures
         or (test_class is not None and issubclass(test_class, TransactionTestCase))
     )
 
