@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
@@ -79,13 +80,18 @@ class MatchForm(forms.Form):
         mapping, findings = match.mapping, match.findings
         add = self._choice
         add("kind", _("What stands in it"), kind_choices(), match.kind)
-        add("like", _("As in"), like_choices(match.kind), like)
+        add("like", _("Read it like"), like_choices(match.kind), like)
         if findings.is_workbook:
             sheets = [(name, name) for name in findings.sheets]
             add("sheet", _("Sheet"), sheets, mapping.sheet or findings.sheet)
         else:
             encodings = dict.fromkeys((findings.encoding, *ENCODINGS))
-            add("encoding", _("Letters"), [(e, e.upper()) for e in encodings], findings.encoding)
+            add(
+                "encoding",
+                _("Text encoding"),
+                [(e, e.upper()) for e in encodings],
+                findings.encoding,
+            )
             delimiters: dict[str, Any] = DELIMITERS | {}
             delimiters.setdefault(findings.delimiter, findings.delimiter)
             add("delimiter", _("Between cells"), list(delimiters.items()), findings.delimiter)
@@ -197,8 +203,9 @@ def posted_like(data: QueryDict, kind: str, findings: Findings) -> Mapping | Non
 
 def column_options(match: Match, column: ColumnMatch) -> list[tuple[str, str, bool]]:
     """Return code, words and whether it is chosen, of what a column may become."""
+    labels = Counter(label for _name, label in match.choices)
     return [
-        (name, label if label == name else f"{label} · {name}", name == column.ours)
+        (name, label if labels[label] == 1 else f"{label} · {name}", name == column.ours)
         for name, label in match.choices
     ]
 

@@ -151,6 +151,38 @@ def by_choice(kind: str, chosen: str, findings: Findings) -> Mapping | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """Like what a file is read. choice: as :func:`by_choice` takes it; sure: their columns.
+
+    note: what such an export does not tell.
+    """
+
+    choice: str
+    name: str
+    sure: frozenset[str]
+    note: str = ""
+
+
+def likeness_of(kind: str, chosen: str, source: str, findings: Findings) -> Likeness | None:
+    """Return the preset or saved source that was chosen, or whose name the file bears.
+
+    chosen: as :func:`by_choice` takes it, empty if nothing was chosen.
+    """
+    for saved in sources_of(kind):
+        if chosen == f"source:{saved.name}" or (not chosen and saved.name == source):
+            columns = saved.mapping.get("columns", {})
+            sure = frozenset(name for name, ours in columns.items() if ours)
+            return Likeness(f"source:{saved.name}", saved.name, sure)
+    for preset in presets_for(kind):
+        label = str(preset.label)
+        if chosen == f"preset:{preset.key}" or (not chosen and label[:60] == source):
+            columns = preset.mapping_for(findings.header).columns
+            sure = frozenset(name for name, ours in columns.items() if ours)
+            return Likeness(f"preset:{preset.key}", label, sure, str(preset.note))
+    return None
+
+
 def fitting(mapping: Mapping, findings: Findings) -> Mapping:
     """Return the mapping without columns that the file does not have."""
     names = set(findings.header)

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import CharField, Count, Q, QuerySet, Sum, TextField
+from django.db.models import CharField, Count, F, Q, QuerySet, Sum, TextField
 from django.db.models.functions import Cast, Substr, TruncMonth
 
 from common.money import from_units
@@ -22,6 +22,7 @@ from crm.imports.file_totals import month_of
 from crm.models import Customer, ImportBatch, ImportRange, Order
 
 RANGES_AT_ONCE = 100
+NAMED_BY_ORDERS = {"crm.Customer": "customers", "crm.Product": "products"}
 NOTHING = {"emails": 0, "points": 0, "tasks": 0}
 
 
@@ -115,6 +116,16 @@ def batch_totals(batch: ImportBatch) -> Totals:
     return _totals(customers, orders)
 
 
+def also_made(batch: ImportBatch) -> dict[str, int]:
+    """Return how many customers and products an import of purchases made, by kind; one query."""
+    if batch.kind != "orders":
+        return {}
+    made = ImportRange.objects.filter(batch=batch, table__in=NAMED_BY_ORDERS)
+    rows = made.values("table").annotate(count=Sum(F("last_id") - F("first_id") + 1)).order_by()
+    found = {row["table"]: row["count"] for row in rows}
+    return {kind: found[table] for table, kind in NAMED_BY_ORDERS.items() if found.get(table)}
+
+
 def all_totals() -> Totals:
     """Return the totals of the whole installation, without people who were erased; two queries.
 
@@ -138,6 +149,17 @@ def side_by_side(
     ]
     months = sorted(by_month[0].keys() | by_month[1].keys()) or sorted(by_month[2])
     return [MonthRow(month, *(side.get(month) for side in by_month)) for month in months]
+
+
+def foreign_side_by_side(
+    *sides: Totals | None,
+) -> list[tuple[str, list[ForeignTotals | None]]]:
+    """Return the foreign currencies of some totals, each with its sums; None where it has none."""
+    by_currency = [
+        {one.currency: one for one in totals.foreign} if totals else {} for totals in sides
+    ]
+    currencies = sorted({currency for side in by_currency for currency in side})
+    return [(one, [side.get(one) for side in by_currency]) for one in currencies]
 
 
 def _within(ranges: Sequence[tuple[str, int, int]], table: str) -> Iterable[Q]:

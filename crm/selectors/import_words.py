@@ -95,6 +95,20 @@ def kind_label(kind: str) -> str:
     return str(KINDS.get(kind, kind))
 
 
+def size_text(size: int) -> str:
+    """Return a number of bytes as people read it: whole kB or MB, GB to a tenth."""
+    for unit, label in ((10**9, gettext("%(number)s GB")), (10**6, gettext("%(number)s MB"))):
+        if size >= unit:
+            places = 0 if size % unit == 0 or unit == 10**6 else 1
+            return label % {"number": format_number(size / unit, places)}
+    return gettext("%(number)s kB") % {"number": format_number(size / 1_000, 0)}
+
+
+def created_label(kind: str) -> str:
+    """What is said beside the number of new records of a kind."""
+    return gettext("%(kind)s created") % {"kind": kind_label(kind)}
+
+
 def column_label(name: str) -> str:
     """What a column is called; fields of one's own by their key."""
     return str(COLUMNS.get(name, name.removeprefix("custom.").replace("_", " ")))

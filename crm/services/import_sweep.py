@@ -119,6 +119,7 @@ def _findings(outcome: Outcome) -> dict[str, Any]:
         "created": outcome.counts.created,
         "updated": outcome.counts.updated,
         "unchanged": outcome.counts.unchanged,
+        "also_made": outcome.also_made,
         "problems": outcome.problems,
         "ignored": outcome.ignored_columns[:100],
         "foreseen": outcome.foreseen,

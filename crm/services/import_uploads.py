@@ -22,12 +22,12 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from common.display import format_number
 from common.errors import Conflict, InvalidInput
 from common.refs import new_ref
 from crm.imports.batches import check_rejects_path, imports_folder
 from crm.imports.sources import UnreadableFile
 from crm.models import ImportBatch
+from crm.selectors.import_words import size_text
 
 FOLDER = "uploads"
 WORKBOOK = b"PK\x03\x04"
@@ -137,9 +137,9 @@ def refuse_size(size: int) -> None:
     :raises UploadTooLarge: with how much it takes.
     """
     if size > settings.KEEPWELL_IMPORT_MAX_BYTES:
-        most = format_number(settings.KEEPWELL_IMPORT_MAX_BYTES // MEGABYTE)
-        text = _("The file is too large: at most %(megabytes)s MB. Split it, or use the command.")
-        raise UploadTooLarge(fields={"file": [str(text % {"megabytes": most})]})
+        most = size_text(settings.KEEPWELL_IMPORT_MAX_BYTES)
+        text = _("The file is too large: at most %(size)s. Split it, or use the command.")
+        raise UploadTooLarge(fields={"file": [str(text % {"size": most})]})
 
 
 def upload_name(given: str) -> str:

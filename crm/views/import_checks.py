@@ -19,7 +19,7 @@ from crm.forms.refusals import show_refusal
 from crm.models import ImportBatch
 from crm.selectors.import_mending import mending_of
 from crm.selectors.import_totals import consequences, file_totals
-from crm.selectors.import_words import consequence_text, kind_label
+from crm.selectors.import_words import consequence_text, created_label, kind_label
 from crm.selectors.imports import get_import, progress_of
 from crm.services.import_mending import mend_import
 from crm.services.imports import check_import, leave_check, start_import
@@ -40,6 +40,11 @@ def import_check(request: HttpRequest, ref: str) -> HttpResponse:
     context: dict[str, Any] = {
         "batch": batch,
         "kind": kind_label(batch.kind),
+        "created_label": created_label(batch.kind),
+        "also_made": [
+            (created_label(kind), count)
+            for kind, count in (batch.checked.get("also_made") or {}).items()
+        ],
         "found": batch.checked,
         "state": "checking" if batch.status == Status.CHECKING else state,
         "progress": progress_of(batch),

@@ -27,7 +27,7 @@ from crm.imports.detection import look_at
 from crm.imports.mapping import parse_mapping
 from crm.imports.suggestions import suggest_mapping
 from crm.models import ImportBatch
-from crm.selectors.import_matching import Match, fitting, match_of, suggested
+from crm.selectors.import_matching import Match, fitting, likeness_of, match_of, suggested
 from crm.selectors.import_words import kind_label
 from crm.selectors.imports import get_import, mapping_of
 from crm.services.import_uploads import UploadGone, stored_path
@@ -91,12 +91,17 @@ def _show(
         "step": 2,
     }
     if match is not None:
-        like = request.POST.get("like", "") if request.method == "POST" else ""
+        like = request.POST.get("like", "")
+        source = "" if request.method == "POST" else batch.source
+        likeness = likeness_of(batch.kind, like, source, match.findings)
+        like = likeness.choice if likeness else ""
         form = MatchForm(match, like=like, source=batch.source)
         ambiguous = match.findings.is_date_unclear
         context |= {
             "form": form,
             "was_like": like,
+            "likeness": likeness,
+            "sure": likeness.sure if likeness else (),
             "columns": [(column, column_options(match, column)) for column in match.columns],
             "constants": constant_fields(match),
             "kept": set(match.mapping.kept),

@@ -20,8 +20,15 @@ from common.spreadsheets import BOM, safe_cell
 from common.time import now
 from crm.models import ImportBatch
 from crm.selectors.actors import names_of_actors
-from crm.selectors.import_totals import all_totals, batch_totals, file_totals, side_by_side
-from crm.selectors.import_words import kind_choices, kind_label
+from crm.selectors.import_totals import (
+    all_totals,
+    also_made,
+    batch_totals,
+    file_totals,
+    foreign_side_by_side,
+    side_by_side,
+)
+from crm.selectors.import_words import created_label, kind_choices, kind_label
 from crm.selectors.imports import (
     get_import,
     grouped_rejects,
@@ -47,14 +54,18 @@ def show_result(request: HttpRequest, batch: ImportBatch) -> HttpResponse:
         "is_busy": batch.status in BUSY,
         "is_under_way": batch.status in (*BUSY, Status.PAUSED),
         "tone": tone_of(batch),
-        "has_totals": batch.kind == "orders" and batch.status == Status.DONE,
+        "has_totals": batch.kind in ("orders", "customers") and batch.status == Status.DONE,
         "step": 5,
     }
     if not context["is_under_way"]:
         context |= {
             "problems": grouped_rejects(batch) if batch.rejected else [],
-            "next_kinds": _next_kinds(batch),
-            "error": _(batch.error) if batch.error else "",
+            "created_label": created_label(batch.kind),
+            "also_made": [(created_label(one), count) for one, count in also_made(batch).items()],
+            "shows_figures": batch.kind == "orders" and batch.status == Status.DONE,
+            "next_kinds": _next_kinds(batch) if batch.status == Status.DONE else [],
+            "error": _error_of(batch),
+            "left": batch.checked.get("left", 0),
         }
         if batch.status != Status.UNDONE and (batch.created or batch.updated):
             context |= {"may_undo": True, "reasons": [one.text for one in why_not(batch)]}
@@ -105,9 +116,15 @@ def import_totals(request: HttpRequest, ref: str) -> HttpResponse:
     """Totals per month to compare with one's own books: the file's, the import's, everything's."""
     batch = get_import(ref)
     sides = file_totals(batch), batch_totals(batch), all_totals()
+    labels = _("In the file"), _("Made by this import"), _("Altogether")
     context = {
         "batch": batch,
+        "is_orders": batch.kind == "orders",
         "sides": sides,
+        "named_sides": [one for one in zip(labels, sides, strict=True) if one[1]],
+        "foreign": [
+            {"currency": currency, "sides": row} for currency, row in foreign_side_by_side(*sides)
+        ],
         "rows": [
             {"month": row.month, "sides": (row.file, row.made, row.everything)}
             for row in side_by_side(*sides)
@@ -156,6 +173,15 @@ def _csv(head: Iterable[Iterable[Any]], rows: Iterable[Iterable[Any]]) -> Iterat
             buffer.seek(0)
             buffer.truncate()
     yield buffer.getvalue()
+
+
+def _error_of(batch: ImportBatch) -> str:
+    """What went wrong, in words; the name of a defect of ours stands in the log."""
+    if batch.error.isidentifier():
+        return _(
+            "Something went wrong on our side; the people who run Keepwell find it in the log."
+        )
+    return batch.error
 
 
 def _next_kinds(batch: ImportBatch) -> list[tuple[str, str]]:

@@ -21,7 +21,7 @@ from crm.imports.kinds import kinds
 from crm.models import ImportBatch
 from crm.selectors.actors import names_of_actors
 from crm.selectors.import_matching import first_match
-from crm.selectors.import_words import kind_label
+from crm.selectors.import_words import kind_label, size_text
 from crm.selectors.imports import get_import, list_imports
 from crm.services.import_uploads import (
     discard_upload,
@@ -84,7 +84,7 @@ def _import_new(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "most_bytes": settings.KEEPWELL_IMPORT_MAX_BYTES,
-        "most_megabytes": settings.KEEPWELL_IMPORT_MAX_BYTES // 1_000_000,
+        "most_size": size_text(settings.KEEPWELL_IMPORT_MAX_BYTES),
         "kept_days": settings.KEEPWELL_IMPORT_FILE_DAYS,
         "step": 1,
     }
