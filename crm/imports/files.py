@@ -26,7 +26,8 @@ from crm.imports.progress import Beat, Tell
 from crm.imports.sources import UnreadableFile, check_file_size, open_source
 from crm.models import ImportBatch
 
-ATTEMPTS, WAIT_SECONDS = 5, 60.0  # where the database is lost
+ATTEMPTS = 5  # where the database is lost again and again
+WAIT_SECONDS = 45.0  # for it to come back; less than LEASE, after which others may take a batch
 
 
 def import_file(
@@ -74,19 +75,21 @@ def import_file(
             if connection.in_atomic_block or attempt == ATTEMPTS:
                 raise
             tell(f"{kind}: the database is gone ({type(error).__name__}), waiting for it")
-            _wait_for_database()
+            if not _database_is_back():
+                raise
     raise AssertionError("unreachable")
 
 
-def _wait_for_database() -> None:
-    """Connect anew as soon as the database takes connections; gives up silently after a while."""
+def _database_is_back() -> bool:
+    """Connect anew as soon as the database takes connections; whether it did within a while."""
     ends_at = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < ends_at:
         connection.close()
         with suppress(*LOST_CONNECTION):
             connection.ensure_connection()
-            return
+            return True
         time.sleep(0.5)
+    return False
 
 
 def check_batch(*, batch: ImportBatch, happened_at: datetime, beat: Beat = lambda: None) -> Outcome:

@@ -12,6 +12,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -27,12 +28,13 @@ if not apps.ready:  # in the server that forks: as the product runs, not as test
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connections
+from django.db import close_old_connections, connections
 
 from common.time import now
 from config.environment import read_environment
 from crm import models
 from crm.imports import batches, progress
+from crm.imports.engine import LOST_CONNECTION
 from crm.imports.files import import_file
 from crm.imports.mapping import Mapping
 from crm.services import import_sweep, record_customer
@@ -124,8 +126,12 @@ def sweep() -> None:
     waiting = models.ImportBatch.objects.filter(
         stored_as="upload.csv", status__in=["queued", "running"]
     )
-    while waiting.exists():
-        import_sweep.sweep_imports(now())
+    is_waiting = True
+    while is_waiting:
+        with suppress(*LOST_CONNECTION):  # in a worker, this sweep would fail and the next begin
+            import_sweep.sweep_imports(now())
+            is_waiting = waiting.exists()
+        close_old_connections()
         time.sleep(0.1)
 
 
