@@ -50,18 +50,22 @@ def register() -> None:
 
 def _register_undoing() -> None:
     from crm.imports.licences import undoable
-    from crm.imports.undoing import goes_with
+    from crm.imports.undoing import goes_with, stays_if_used
     from feedback.models import (
         Complaint,
         ComplaintEvent,
         ComplaintText,
+        Question,
         Response,
         ResponseComment,
         ResponseVoid,
+        Survey,
     )
 
     goes_with(Complaint, ComplaintEvent, ComplaintText)
     goes_with(Response, ResponseComment, ResponseVoid)
+    goes_with(Survey, Question)
+    stays_if_used(Survey)
     undoable(ComplaintEvent, parent=Complaint, column="complaint_id")
     undoable(Response)
 

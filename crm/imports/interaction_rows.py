@@ -19,6 +19,7 @@ from crm.imports.bulk import (
     portions,
     update_rows,
 )
+from crm.imports.contact_surroundings import Surroundings
 from crm.imports.scratch import Row
 from crm.models import ContactCadence, Conversation, Customer, Interaction
 from crm.selectors.identity import groups_of
@@ -138,19 +139,35 @@ class PastContacts:
         """Write the rows in the caller's transaction, and what follows from them."""
         update_rows(Interaction, TOLD, [(*wanted, known.id) for known, wanted in self._mended])
         moved = [known for known, wanted in self._mended if known.told[0] != wanted[0]]
-        touched = {known.conversation_id for known in moved} | self._insert()
+        found = self._known_conversations()
+        touched = {known.conversation_id for known in moved} | set(found.values())
+        around = Surroundings(
+            conversation_ids=touched,
+            customer_ids={contact.customer_id for contact in self._new},
+            clocks=False,
+        )
+        touched |= self._insert(found)
         for ids in portions(sorted(touched), MOST_PARAMETERS):
             with connection.cursor() as cursor:
                 cursor.execute(_SPAN.format(places=", ".join(["%s"] * len(ids))), ids)
         refresh_figures({known.customer_id for known in moved})
+        around.note(self.kind.trail, stamp=self.stamp)
 
-    def _insert(self) -> set[int]:
-        """Write new contacts; return their conversations."""
+    def _known_conversations(self) -> dict[str, int]:
+        """Return thread → conversation of those that are there."""
+        found: dict[str, int] = {}
+        for threads in portions({_thread(contact) for contact in self._new}, MOST_PARAMETERS):
+            rows = Conversation.objects.filter(source=self.source, thread__in=threads)
+            found.update((thread or "", pk) for thread, pk in rows.values_list("thread", "pk"))
+        return found
+
+    def _insert(self, found: Mapping[str, int]) -> set[int]:
+        """Write new contacts; return their conversations. found: those that are there."""
         if not self._new:
             return set()
         customers = {contact.customer_id for contact in self._new}
         shops = dict(fetch_rows(Customer, ("id", "location_id"), where="id", among=customers))
-        conversations = self._conversations(shops)
+        conversations = self._conversations(shops, found)
         ids = self.kind.new_ids(Interaction, len(self._new))
         rows = [
             (
@@ -197,13 +214,11 @@ class PastContacts:
         self._keep_figures()
         return set(conversations.values())
 
-    def _conversations(self, shops: Mapping[int, int | None]) -> dict[str, int]:
+    def _conversations(
+        self, shops: Mapping[int, int | None], found: Mapping[str, int]
+    ) -> dict[str, int]:
         """Return thread → conversation, making those that lack."""
         wanted = {_thread(contact): contact for contact in self._new}
-        found: dict[str, int] = {}
-        for threads in portions(wanted, MOST_PARAMETERS):
-            rows = Conversation.objects.filter(source=self.source, thread__in=threads)
-            found.update((thread or "", pk) for thread, pk in rows.values_list("thread", "pk"))
         lacking = [contact for thread, contact in wanted.items() if thread not in found]
         ids = self.kind.new_ids(Conversation, len(lacking))
         rows_new = [
@@ -242,7 +257,7 @@ class PastContacts:
             rows_new,
         )
         self.kind.trail.made(Conversation, ids)
-        return found | dict(zip(map(_thread, lacking), ids, strict=True))
+        return {**found, **dict(zip(map(_thread, lacking), ids, strict=True))}
 
     def _keep_figures(self) -> None:
         """Remember when customers were last in touch; internal notes are no contact."""

@@ -12,6 +12,7 @@ from common.time import now
 from common.validators import clean_text
 from crm.imports import columns as read
 from crm.imports.columns import Column, Stored
+from crm.imports.contact_surroundings import Surroundings, conversations_of
 from crm.imports.interaction_rows import (
     INBOUND,
     TOLD,
@@ -99,6 +100,7 @@ class Interactions(Kind):
         work = PastContacts(self, stamp, SOURCE)
         counts = Counts()
         self._newest = Conversation.objects.aggregate(newest=Max("pk"))["newest"] or 0
+        around = self._surroundings(records, known)
         for key, (line, customer_id, *told) in records:
             contact = Contact(key, customer_id, *told)
             found = known.get(key)
@@ -115,9 +117,24 @@ class Interactions(Kind):
                 continue
             setattr(counts, outcome, getattr(counts, outcome) + 1)
             self.note(key, outcome)
+        if around:
+            around.note(self.trail, stamp=stamp)
         if not self.context.is_dry_run:
             work.write()
         return counts
+
+    def _surroundings(self, records: list[Any], known: dict[str, Known]) -> Surroundings | None:
+        """Return how things stand around contacts that go the way of the pages; None for none."""
+        moving = {one.conversation_id for one in known.values() if not one.is_resting}
+        if self.context.is_dry_run or not (self.is_live or moving):
+            return None
+        customers = {row[1] for _key, row in records}
+        owned = conversations_of(customers) if self.is_live else []
+        return Surroundings(
+            conversation_ids=moving.union(owned),
+            customer_ids=customers | {one.customer_id for one in known.values()},
+            clocks=True,
+        )
 
     def _take_down(self, contact: Contact, work: PastContacts) -> Problem:
         if not self.is_live:

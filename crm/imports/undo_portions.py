@@ -74,13 +74,12 @@ def _restore(batch: ImportBatch, model: Model, done: str, changes: list[ImportCh
     if done == REMOVED:
         insert_rows(model, ("id", *names), [(row_id, *values) for values, row_id in rows])
         return 0
-    kept = {change.object_id for change in changes if change.pk in _altered(changes)}
-    update_rows(model, names, [(*values, row_id) for values, row_id in rows if row_id not in kept])
+    away = altered(changes, lock=True)
+    kept = {change.object_id for change in changes if change.pk in away}
+    # Of a row that was changed several times the first change counts, the last one here.
+    restored = {row_id: (*values, row_id) for values, row_id in rows if row_id not in kept}
+    update_rows(model, names, list(restored.values()))
     return len(kept)
-
-
-def _altered(changes: list[ImportChange]) -> set[int]:
-    return altered(changes, lock=True)
 
 
 def take_out_made(batch: ImportBatch, most: int) -> int | None:

@@ -120,10 +120,11 @@ def _built_on(batch: ImportBatch, own: Batch) -> Iterator[Obstacle]:
 
 def _changed(batch: ImportBatch) -> int:
     """Count rows that no longer hold what the import gave them."""
-    changes = ImportChange.objects.filter(batch=batch).order_by("table", "id")
+    changes = ImportChange.objects.filter(batch=batch).order_by("table", "object_id", "id")
     count, portion = 0, list[ImportChange]()
     for change in changes.iterator(chunk_size=AT_ONCE):
-        if portion and (portion[0].table != change.table or len(portion) == AT_ONCE):
+        is_full = len(portion) >= AT_ONCE and portion[-1].object_id != change.object_id
+        if portion and (portion[0].table != change.table or is_full):
             count += len(altered(portion))
             portion = []
         if change.after:
@@ -134,7 +135,8 @@ def _changed(batch: ImportBatch) -> int:
 def altered(changes: list[ImportChange], *, lock: bool = False) -> set[int]:
     """Return the ids of those changes of one table whose row holds something else by now.
 
-    lock: hold the rows until the transaction ends.
+    Where an import changed a row several times, each is compared with what undoing the later ones
+    leaves. lock: hold the rows until the transaction ends.
     """
     if not changes:
         return set()
@@ -147,12 +149,14 @@ def altered(changes: list[ImportChange], *, lock: bool = False) -> set[int]:
         lock=lock,
     )
     held = {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
-    return {
-        change.pk
-        for change in changes
-        if (row := held.get(change.object_id)) is None
-        or any(row[name] != value for name, value in change.after.items())
-    }
+    found = set()
+    for change in sorted(changes, key=lambda one: -one.pk):
+        row = held.get(change.object_id)
+        if row is None or any(row[name] != value for name, value in change.after.items()):
+            found.add(change.pk)
+        else:
+            row |= change.before
+    return found
 
 
 def _added_since(own: Batch, batch: ImportBatch) -> int:

@@ -60,7 +60,6 @@ class SurveyResponses(Kind):
         super().__init__(context)
         self._customers = customer_lookup(context.mapping)
         self._kinds: dict[str, str] = {}  # survey's key → what it measures
-        self._surveys: dict[str, int] = {}  # survey's key → id
 
     def complete(self, checked: Checked) -> None:
         """Look up customers and surveys; check scores against the scale of their kind."""
@@ -90,7 +89,6 @@ class SurveyResponses(Kind):
         if new:
             found = find_past_surveys(new)
             self._kinds |= {key: survey.kind for key, survey in found.items()}
-            self._surveys |= {key: survey.pk for key, survey in found.items()}
         for key, kind in zip(keys, kinds, strict=True):
             if isinstance(key, str) and isinstance(kind, str):
                 self._kinds.setdefault(key, kind)
@@ -159,13 +157,12 @@ class SurveyResponses(Kind):
         ids = self.new_ids(Response, len(new))
         if self.context.is_dry_run or not new:
             return
-        for key in {row[4] for _key, row in new} - self._surveys.keys():
-            self._surveys[key] = past_survey(key=key, kind=self._kinds[key]).pk
+        surveys = self._surveys_of({row[4]: row[1] for _key, row in new})
         rows, comments = [], []
         events = LiveEvents(self.context)
         for row_id, ref, (key, row) in zip(ids, new_refs(len(new)), new, strict=True):
             customer_id, kind, score, answered_at, survey_key, comment = row
-            survey_id = self._surveys[survey_key]
+            survey_id = surveys[survey_key]
             fixed = (customer_id, kind, score, answered_at)
             rows.append((row_id, ref, key, survey_id, *fixed, False, stamp))
             if comment:
@@ -180,6 +177,14 @@ class SurveyResponses(Kind):
         insert_rows(ResponseComment, ("response_id", "text"), comments)
         self.trail.made(Response, ids)
         events.write()
+
+    def _surveys_of(self, kinds: dict[str, str]) -> dict[str, int]:
+        """Return the surveys' ids by key, making those that lack. kinds: what each measures."""
+        found = {key: survey.pk for key, survey in find_past_surveys(kinds).items()}
+        lacking = sorted(kinds.keys() - found.keys())
+        made = {key: past_survey(key=key, kind=kinds[key]).pk for key in lacking}
+        self.trail.made(Survey, made.values())
+        return found | made
 
     def _write_comments(
         self, filled: list[tuple[int, int, str]], changed: list[tuple[int, int, str, str]]
