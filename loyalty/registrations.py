@@ -67,7 +67,7 @@ def _portal_panel(customer_id: int, request: HttpRequest) -> dict[str, Any] | No
 
 
 def _panel(customer_id: int, rows: int) -> dict[str, Any] | None:
-    """Balance, worth and latest history; before joining only the programme; three queries."""
+    """Balance, worth and latest history; before joining only the programme; four queries."""
     from loyalty import selectors
     from loyalty.selectors.wording import worth_of
 
@@ -77,12 +77,14 @@ def _panel(customer_id: int, rows: int) -> dict[str, Any] | None:
         return {"programme": programme, "member": None} if programme else None
     at = now()
     programme = account.membership.programme
+    conditions = selectors.conditions_of(programme, at)
     balance = selectors.balances_of([account], at)[account.pk]
     return {
         "programme": programme,
         "member": account.membership,
         "balance": balance,
-        "worth": worth_of(programme, balance.available),
+        "terms": conditions,
+        "worth": worth_of(conditions, balance.available),
         "transactions": list(selectors.transactions_of(customer_id).order_by("-id")[:rows]),
         "now": at,
     }
@@ -121,5 +123,24 @@ def _register_personal_data() -> None:
             reason=numbers,
         )
     )
-    for model in ("PointsAccount", "PointsEntry", "PointsLot"):
+    with_both = {
+        "Redemption": (privacy.export_redemptions, privacy.erase_redemptions),
+        "AdjustmentNote": (privacy.export_notes, privacy.erase_notes),
+    }
+    for model, (export, erase) in with_both.items():
+        registry.register_personal_data(
+            registry.PersonalData(f"loyalty.{model}", export=export, erase=erase)
+        )
+    kept = {
+        "Adjustment": privacy.export_adjustments,
+        "EarnedLine": privacy.export_earned,
+        "Hold": privacy.export_holds,
+        "Referral": privacy.export_referrals,
+        "TierAssignment": privacy.export_tiers,
+    }
+    for model, export_kept in kept.items():
+        registry.register_personal_data(
+            registry.PersonalData(f"loyalty.{model}", export=export_kept, reason=numbers)
+        )
+    for model in ("HoldAllocation", "PointsAccount", "PointsEntry", "PointsLot"):
         registry.register_personal_data(registry.PersonalData(f"loyalty.{model}", reason=numbers))

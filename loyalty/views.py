@@ -96,6 +96,7 @@ def _terms(found: Programme) -> dict[str, Any]:
     at = now()
     promised = selectors.terms_of(found)
     return {
+        "terms": promised.conditions_at(at),
         "sentences": describe_terms(found, promised, at),
         "examples": worked_examples(found, promised, at),
     }

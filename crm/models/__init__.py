@@ -1,5 +1,6 @@
 """Customers, what is known of them, what they bought, what was said and is to be done."""
 
+from crm.models.audiences import Audience, AudienceMember
 from crm.models.calendars import BusinessCalendar, CalendarInterval, Holiday
 from crm.models.catalogue import Location, LocationMembership, Product
 from crm.models.customers import ConsentEvent, ContactPoint, Customer, CustomerTag, SearchTerm, Tag
@@ -46,6 +47,8 @@ from crm.models.tasks import ContactCadence, Task
 __all__ = [
     "Absence",
     "Attachment",
+    "Audience",
+    "AudienceMember",
     "BusinessCalendar",
     "CalendarInterval",
     "CancelDecision",

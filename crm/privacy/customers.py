@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from common.models import ChangeDetail, Event
 from common.time import now
 from crm.models import (
+    AudienceMember,
     ConsentEvent,
     ContactPoint,
     Customer,
@@ -107,6 +108,17 @@ def export_tags(customer_ids: list[int]) -> Rows:
 def erase_tags(customer_ids: list[int]) -> int:
     """Take the labels off; a label may say something about somebody."""
     return CustomerTag.objects.filter(customer_id__in=customer_ids).delete()[0]
+
+
+def export_audiences(customer_ids: list[int]) -> Rows:
+    """Groups somebody was put into."""
+    rows = AudienceMember.objects.filter(customer_id__in=customer_ids).order_by("pk")
+    return _rows(rows.values("audience__name", "since", "until"))
+
+
+def erase_audiences(customer_ids: list[int]) -> int:
+    """Take them out of every group, past ones too; a group may say something about somebody."""
+    return AudienceMember.objects.filter(customer_id__in=customer_ids).delete()[0]
 
 
 def export_changes(customer_ids: list[int]) -> Rows:

@@ -84,6 +84,7 @@ def _register_personal_data() -> None:
         "crm.ContactPoint": (privacy.export_contacts, privacy.erase_contacts),
         "crm.SearchTerm": (privacy.export_search_terms, privacy.erase_search_terms),
         "crm.CustomerTag": (privacy.export_tags, privacy.erase_tags),
+        "crm.AudienceMember": (privacy.export_audiences, privacy.erase_audiences),
         "common.ChangeDetail": (privacy.export_changes, privacy.erase_changes),
     }
     for model, (export, erase) in with_both.items():

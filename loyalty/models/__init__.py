@@ -9,6 +9,8 @@ active points name their lot. Accounts and lots carry what the journal adds up t
 is quick; ``verify_ledger`` adds it up again.
 """
 
+from loyalty.models.adjustments import Adjustment, AdjustmentNote
+from loyalty.models.earned import EarnedLine
 from loyalty.models.ledger import (
     Bucket,
     PointsAccount,
@@ -17,18 +19,36 @@ from loyalty.models.ledger import (
     PointsTransaction,
 )
 from loyalty.models.members import Membership
-from loyalty.models.programme import EarningRule, Programme, RuleVersion
+from loyalty.models.programme import Programme, TermsVersion
+from loyalty.models.referrals import Referral
+from loyalty.models.reports import LedgerCheck, LiabilitySnapshot
+from loyalty.models.rules import EarningRule, RuleVersion
+from loyalty.models.spending import Hold, HoldAllocation, Redemption, Reward
 from loyalty.models.sweeps import SweepMark
+from loyalty.models.tiers import Tier, TierAssignment
 
 __all__ = [
+    "Adjustment",
+    "AdjustmentNote",
     "Bucket",
+    "EarnedLine",
     "EarningRule",
+    "Hold",
+    "HoldAllocation",
+    "LedgerCheck",
+    "LiabilitySnapshot",
     "Membership",
     "PointsAccount",
     "PointsEntry",
     "PointsLot",
     "PointsTransaction",
     "Programme",
+    "Redemption",
+    "Referral",
+    "Reward",
     "RuleVersion",
     "SweepMark",
+    "TermsVersion",
+    "Tier",
+    "TierAssignment",
 ]

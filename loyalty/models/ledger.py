@@ -12,7 +12,7 @@ from common.append_only import append_only
 from common.refs import new_ref
 from crm.models import Order
 from loyalty.models.members import Membership
-from loyalty.models.programme import RuleVersion
+from loyalty.models.rules import RuleVersion
 
 
 class Bucket(models.TextChoices):
@@ -52,6 +52,9 @@ class PointsAccount(models.Model):
     active = models.BigIntegerField(_("active"), default=0)
     held = models.BigIntegerField(_("held"), default=0)
     debt = models.BigIntegerField(_("debt"), default=0)
+    # Under terms that let points lapse by inactivity: when the usable ones do, unless something
+    # happens before.
+    lapses_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("points account")
@@ -62,6 +65,13 @@ class PointsAccount(models.Model):
             models.CheckConstraint(condition=Q(debt__gte=0), name="account_debt"),
             models.CheckConstraint(
                 condition=Q(held__gte=0) & Q(held__lte=F("active")), name="account_held"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["lapses_at"],
+                condition=Q(lapses_at__isnull=False, active__gt=0),
+                name="account_lapsing",
             ),
         ]
 
@@ -83,6 +93,9 @@ class PointsTransaction(models.Model):
         EXPIRE = "expire", _("Expired")
         TRANSFER = "transfer", _("Moved")
         OPENING = "opening", _("Brought along")
+        SETTLE = "settle", _("Corrected")  # a purchase was edited or refunded
+        RESTORE = "restore", _("Given back")  # a reward was taken back
+        ADJUST = "adjust", _("Adjusted")
 
     class Reason(models.TextChoices):
         """Why, in a word a program can read."""
@@ -97,6 +110,29 @@ class PointsTransaction(models.Model):
         UNMERGED = "unmerged", _("the cards are two people's after all")
         OPENING = "opening", _("from an earlier programme")
         UNDONE = "undone", _("the import was undone")
+        NOT_MET = "not_met", _("no rule pays for this purchase")
+        HOLDOUT = "holdout", _("in the control group")
+        CAPPED = "capped", _("the most that can be earned was reached")
+        NOT_OPEN = "not_open", _("the membership is frozen or closed")
+        REFUNDED = "refunded", _("the purchase was refunded")
+        EDITED = "edited", _("the purchase was corrected")
+        BIRTHDAY = "birthday", _("for the birthday")
+        REFERRAL = "referral", _("for bringing a friend")
+        REFERRED = "referred", _("brought by a friend")
+        SURVEY = "survey", _("for answering a survey")
+        REVIEW = "review", _("for a review")
+        SIGN_UP = "sign_up", _("for joining")
+        REWARD = "reward", _("for a reward")
+        REWARD_BACK = "reward_back", _("the reward was taken back")
+        LAPSED = "lapsed", _("the time to use them was over")
+        INACTIVE = "inactive", _("nothing happened for a long time")
+        CLOSED = "closed", _("the membership was closed")
+        GOODWILL = "goodwill", _("goodwill")
+        COMPLAINT = "complaint", _("making up for a complaint")
+        CORRECTION = "correction", _("correction of a mistake")
+        MISSING = "missing", _("a purchase was not recorded")
+        PROMOTION = "promotion", _("promotion")
+        MISUSE = "misuse", _("misuse")
 
     ref = models.CharField(max_length=16, unique=True, default=new_ref)
     account = models.ForeignKey(
@@ -142,6 +178,7 @@ class PointsLot(models.Model):
     )
     original = models.BigIntegerField()
     remaining = models.BigIntegerField()
+    held = models.BigIntegerField(default=0, db_default=0)  # of the remaining, by open holds
     bucket = models.CharField(max_length=10, choices=Bucket)  # where the remaining points stand
     available_from = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)  # never recomputed
@@ -152,6 +189,9 @@ class PointsLot(models.Model):
             models.CheckConstraint(
                 condition=Q(remaining__gte=0) & Q(remaining__lte=F("original")),
                 name="lot_remaining",
+            ),
+            models.CheckConstraint(
+                condition=Q(held__gte=0) & Q(held__lte=F("remaining")), name="lot_held"
             ),
             models.CheckConstraint(
                 condition=Q(bucket__in=[Bucket.PENDING, Bucket.ACTIVE]), name="lot_bucket"

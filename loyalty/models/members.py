@@ -33,7 +33,17 @@ def is_card_number(text: str) -> bool:
 
 
 class Membership(models.Model):
-    """A customer's place in the programme and the card that shows it."""
+    """A customer's place in the programme and the card that shows it.
+
+    A frozen one earns and spends nothing until it is opened again; a closed one never again.
+    """
+
+    class Status(models.TextChoices):
+        """Whether it takes part."""
+
+        OPEN = "open", _("Open")
+        FROZEN = "frozen", _("Frozen")
+        CLOSED = "closed", _("Closed")
 
     ref = models.CharField(max_length=16, unique=True, default=new_ref)
     programme = models.ForeignKey(
@@ -42,6 +52,9 @@ class Membership(models.Model):
     customer = models.OneToOneField(Customer, on_delete=models.PROTECT, related_name="membership")
     # Null once the person has been erased.
     card_number = models.CharField(_("card number"), max_length=13, unique=True, null=True)  # noqa: DJ001
+    status = models.CharField(_("status"), max_length=6, choices=Status, default=Status.OPEN)
+    # What a member gives to friends; null once the person has been erased.
+    referral_code = models.CharField(_("code for friends"), max_length=16, unique=True, null=True)  # noqa: DJ001
     joined_at = models.DateTimeField(_("joined"))
     recorded_at = models.DateTimeField()
 

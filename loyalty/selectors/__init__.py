@@ -10,7 +10,12 @@ from loyalty.selectors.journal import (
     list_transactions,
     transactions_of,
 )
-from loyalty.selectors.programme import find_programme, get_programme, terms_of
+from loyalty.selectors.programme import (
+    conditions_of,
+    find_programme,
+    get_programme,
+    terms_of,
+)
 from loyalty.selectors.verification import Drift, Verification, verify_ledger
 
 __all__ = [
@@ -22,6 +27,7 @@ __all__ = [
     "Verification",
     "balance_of",
     "balances_of",
+    "conditions_of",
     "earning_of",
     "find_account",
     "find_programme",

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 from common.time import local_date, start_of_day
-from loyalty.models import PointsTransaction, Programme, RuleVersion
+from loyalty.models import PointsTransaction, Programme, RuleVersion, TermsVersion
 
 ROUNDINGS = {
     RuleVersion.Rounding.DOWN.value: ROUND_FLOOR,
@@ -22,25 +22,33 @@ Reason = PointsTransaction.Reason
 class Terms:
     """The programme's promise, as plain values: all that earning depends on.
 
-    versions: of the one rule, oldest first.
+    conditions, versions: of the programme and of the one rule, oldest first.
     """
 
     starts_at: datetime
-    pending_days: int
-    validity_days: int | None
     currency: str
+    conditions: tuple[TermsVersion, ...]
     versions: tuple[RuleVersion, ...]
 
     @classmethod
-    def of(cls, programme: Programme, versions: Sequence[RuleVersion]) -> Terms:
-        """Return the terms of a programme with its rule's versions, in any order."""
+    def of(
+        cls,
+        programme: Programme,
+        conditions: Sequence[TermsVersion],
+        versions: Sequence[RuleVersion],
+    ) -> Terms:
+        """Return the terms of a programme with their versions and its rule's, in any order."""
         return cls(
             starts_at=programme.starts_at,
-            pending_days=programme.pending_days,
-            validity_days=programme.validity_days,
             currency=programme.currency,
+            conditions=tuple(sorted(conditions, key=lambda version: version.valid_from)),
             versions=tuple(sorted(versions, key=lambda version: version.valid_from)),
         )
+
+    def conditions_at(self, moment: datetime) -> TermsVersion:
+        """Return the programme's terms in force at ``moment``; before the first, those."""
+        in_force = [version for version in self.conditions if version.valid_from <= moment]
+        return in_force[-1] if in_force else self.conditions[0]
 
     def version_at(self, moment: datetime) -> RuleVersion | None:
         """Return the version in force at ``moment``, if any."""
@@ -64,7 +72,7 @@ class Earning:
 
 def points_for(amount: Decimal, version: RuleVersion) -> int:
     """Return the whole points that an amount earns under a version; nothing for nothing."""
-    if amount <= 0:
+    if amount <= 0 or not version.per_amount:
         return 0
     exact = amount * version.points / version.per_amount
     return int(exact.to_integral_value(rounding=ROUNDINGS[version.rounding]))
@@ -78,8 +86,9 @@ def earning_of(
     Whether it takes part at all (made live, by a known customer, delivered, not before the start)
     is for the caller: ``selectors.due_orders``.
     """
-    available_from = usable_from(delivered_at, terms.pending_days)
-    expires_at = usable_until(available_from, terms.validity_days)
+    conditions = terms.conditions_at(ordered_at)
+    available_from = usable_from(delivered_at, conditions.pending_days)
+    expires_at = usable_until(available_from, conditions)
     version = terms.version_at(ordered_at)
     points, reason = 0, Reason.PURCHASE
     if version is None:
@@ -103,8 +112,9 @@ def usable_from(delivered_at: datetime, pending_days: int) -> datetime:
     return start_of_day(local_date(delivered_at) + timedelta(days=pending_days + 1))
 
 
-def usable_until(available_from: datetime, validity_days: int | None) -> datetime | None:
-    """Return the end of the local day ``validity_days`` after the first usable one, or None."""
-    if validity_days is None:
+def usable_until(available_from: datetime, conditions: TermsVersion) -> datetime | None:
+    """Return the end of the local day on which points usable from then lapse; None: for ever."""
+    if conditions.expiry != TermsVersion.Expiry.DAYS or not conditions.expiry_count:
         return None
-    return start_of_day(local_date(available_from) + timedelta(days=validity_days + 1))
+    last = local_date(available_from) + timedelta(days=conditions.expiry_count)
+    return start_of_day(last + timedelta(days=1))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from common.errors import NotFound
-from loyalty.models import Programme, RuleVersion
+from loyalty.models import Programme, RuleVersion, TermsVersion
 from loyalty.selectors.earning import Terms
 
 
@@ -24,5 +26,16 @@ def get_programme() -> Programme:
 
 
 def terms_of(programme: Programme) -> Terms:
-    """Return the programme's terms; one query."""
-    return Terms.of(programme, list(RuleVersion.objects.filter(rule__programme=programme)))
+    """Return the programme's terms; two queries."""
+    return Terms.of(
+        programme,
+        list(programme.terms_versions.all()),
+        list(RuleVersion.objects.filter(rule__programme=programme)),
+    )
+
+
+def conditions_of(programme: Programme, at: datetime) -> TermsVersion:
+    """Return the programme's terms in force at ``at``; before the first, those. One query."""
+    versions = TermsVersion.objects.filter(programme=programme)
+    found = versions.filter(valid_from__lte=at).order_by("-valid_from").first()
+    return found or versions.earliest("valid_from")

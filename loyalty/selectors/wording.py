@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from common.display import format_local, format_money, format_points
 from common.time import local_date
-from loyalty.models import Programme, RuleVersion
+from loyalty.models import Programme, RuleVersion, TermsVersion
 from loyalty.selectors.earning import Terms, points_for
 
 EXAMPLE_AMOUNTS = [Decimal(amount) for amount in ("9.99", "25.50", "100", "1250")]
@@ -26,9 +26,9 @@ class Example:
     worth: Decimal
 
 
-def worth_of(programme: Programme, points: int) -> Decimal:
-    """Return what points are worth, in the programme's currency."""
-    worth: Decimal = points * programme.point_value
+def worth_of(conditions: TermsVersion, points: int) -> Decimal:
+    """Return what points are worth under those terms, in the programme's currency."""
+    worth: Decimal = points * conditions.point_value
     return worth
 
 
@@ -45,6 +45,7 @@ def describe_terms(programme: Programme, terms: Terms, at: datetime) -> list[str
     """Return the programme's conditions as sentences, as they stand at ``at``."""
     starts = format_local(local_date(programme.starts_at))
     sentences = [_("Purchases from %(date)s on count.") % {"date": starts}]
+    conditions = terms.conditions_at(at)
     version = terms.version_at(max(at, programme.starts_at))
     if version is not None:
         sentences.append(describe_rule(version, programme.currency))
@@ -57,13 +58,13 @@ def describe_terms(programme: Programme, terms: Terms, at: datetime) -> list[str
         for coming in terms.versions
         if coming.valid_from > at and coming is not version
     ]
-    sentences += [_describe_pending(programme), _describe_validity(programme)]
-    if programme.point_value:
+    sentences += [_describe_pending(conditions), _describe_validity(conditions)]
+    if conditions.point_value:
         sentences.append(
             _("%(points)s are worth %(amount)s.")
             % {
                 "points": format_points(100),
-                "amount": format_money(worth_of(programme, 100), programme.currency),
+                "amount": format_money(worth_of(conditions, 100), programme.currency),
             }
         )
     sentences.append(
@@ -81,27 +82,27 @@ def worked_examples(programme: Programme, terms: Terms, at: datetime) -> list[Ex
     if version is None:
         return []
     return [
-        Example(amount, points, worth_of(programme, points))
+        Example(amount, points, worth_of(terms.conditions_at(at), points))
         for amount in EXAMPLE_AMOUNTS
         for points in [points_for(amount, version)]
     ]
 
 
-def _describe_pending(programme: Programme) -> str:
-    if programme.pending_days == 0:
+def _describe_pending(conditions: TermsVersion) -> str:
+    if conditions.pending_days == 0:
         return _("Points can be used as soon as the purchase is delivered.")
     return ngettext(
         "Points can be used when the %(days)s day for returning the purchase is over.",
         "Points can be used when the %(days)s days for returning the purchase are over.",
-        programme.pending_days,
-    ) % {"days": programme.pending_days}
+        conditions.pending_days,
+    ) % {"days": conditions.pending_days}
 
 
-def _describe_validity(programme: Programme) -> str:
-    if programme.validity_days is None:
+def _describe_validity(conditions: TermsVersion) -> str:
+    if conditions.expiry != TermsVersion.Expiry.DAYS or not conditions.expiry_count:
         return _("Points don't expire.")
     return ngettext(
         "Points expire %(days)s day after they became usable.",
         "Points expire %(days)s days after they became usable.",
-        programme.validity_days,
-    ) % {"days": programme.validity_days}
+        conditions.expiry_count,
+    ) % {"days": conditions.expiry_count}

@@ -14,7 +14,7 @@ from common.errors import Conflict, InvalidInput
 from common.services import record_event
 from common.time import now
 from common.validators import clean_line
-from loyalty.models import EarningRule, Programme, RuleVersion
+from loyalty.models import EarningRule, Programme, RuleVersion, TermsVersion
 from loyalty.selectors.programme import find_programme
 
 MOST_POINTS = 10_000
@@ -77,14 +77,23 @@ def open_programme(
             programme = Programme.objects.create(
                 name=name,
                 starts_at=starts_at,
-                pending_days=pending_days,
-                point_value=point_value,
                 currency=settings.KEEPWELL_CURRENCY,
-                validity_days=validity_days,
                 recorded_at=recorded_at,
             )
     except IntegrityError as error:  # somebody was quicker
         raise ProgrammeRuns from error
+    TermsVersion.objects.create(
+        programme=programme,
+        number=1,
+        valid_from=starts_at,
+        pending_days=pending_days,
+        point_value=point_value,
+        point_cost=point_value,
+        expiry=TermsVersion.Expiry.DAYS if validity_days else TermsVersion.Expiry.NEVER,
+        expiry_count=validity_days,
+        actor=actor,
+        recorded_at=recorded_at,
+    )
     rule = EarningRule.objects.create(programme=programme, name=name, recorded_at=recorded_at)
     _record_version(
         rule,

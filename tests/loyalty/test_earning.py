@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loyalty.models import RuleVersion
+from loyalty.models import RuleVersion, TermsVersion
 from loyalty.selectors.earning import Terms, earning_of, points_for, usable_from, usable_until
 from tests.cast import NOON
 
@@ -24,8 +24,12 @@ def version(
     )
 
 
+def lasting(days: int) -> TermsVersion:
+    return TermsVersion(expiry="days", expiry_count=days)
+
+
 def terms(*versions: RuleVersion, pending_days: int = 14) -> Terms:
-    return Terms(NOON, pending_days, None, "USD", versions)
+    return Terms(NOON, "USD", (TermsVersion(valid_from=NOON, pending_days=pending_days),), versions)
 
 
 @pytest.mark.parametrize(
@@ -137,14 +141,18 @@ def test_clock_changes_move_no_local_midnight(
 def test_points_expire_at_the_end_of_a_local_day(settings) -> None:
     settings.KEEPWELL_TIMEZONE = "America/New_York"
     usable = datetime(2027, 11, 5, 4, 0, tzinfo=UTC)  # local midnight, summer time
-    assert usable_until(usable, 1) == datetime(2027, 11, 7, 4, 0, tzinfo=UTC)
-    assert usable_until(usable, 2) == datetime(2027, 11, 8, 5, 0, tzinfo=UTC)  # winter time by then
+    assert usable_until(usable, lasting(1)) == datetime(2027, 11, 7, 4, 0, tzinfo=UTC)
+    assert usable_until(usable, lasting(2)) == datetime(
+        2027, 11, 8, 5, 0, tzinfo=UTC
+    )  # winter time by then
 
 
 def test_a_leap_day_is_a_day(settings) -> None:
     settings.KEEPWELL_TIMEZONE = "UTC"
-    assert usable_until(datetime(2028, 2, 28, tzinfo=UTC), 1) == datetime(2028, 3, 1, tzinfo=UTC)
+    assert usable_until(datetime(2028, 2, 28, tzinfo=UTC), lasting(1)) == datetime(
+        2028, 3, 1, tzinfo=UTC
+    )
 
 
 def test_points_for_ever_have_no_end() -> None:
-    assert usable_until(NOON, None) is None
+    assert usable_until(NOON, TermsVersion()) is None

@@ -45,8 +45,9 @@ def test_a_manager_opens_the_programme(mara, client_for, clock) -> None:
     answer = client_for(mara).post("/loyalty/", TERMS)
     assert (answer.status_code, answer.url) == (302, "/loyalty/")
     opened = Programme.objects.get()
-    assert (opened.name, opened.pending_days, opened.validity_days) == ("Sunny", 7, None)
-    assert opened.point_value == Decimal("0.05")
+    terms = opened.terms_versions.get()
+    assert (opened.name, terms.pending_days, terms.expiry) == ("Sunny", 7, "never")
+    assert terms.point_value == Decimal("0.05")
     version = RuleVersion.objects.get()
     assert (version.points, version.per_amount, version.rounding) == (2, 10, "half_up")
 
