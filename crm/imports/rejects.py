@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import transaction
 
+from common.spreadsheets import plain_cell, safe_cell
 from crm.imports.bulk import portions
 from crm.imports.scratch import Reject, Scratch
 from crm.models import ImportBatch, ImportReject
@@ -19,6 +20,7 @@ from crm.models import ImportBatch, ImportReject
 LONGEST_VALUE, LONGEST_REASON = 255, 500
 MOST_PROBLEMS, FIRST_LINES = 50, 10
 _NUMBER = re.compile(r"\d+")
+_SIGNED = re.compile(r"[+-]\d+([.,]\d+)?")  # a number calculates nothing
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
 
@@ -43,11 +45,16 @@ def keep_rejects(batch: ImportBatch, scratch: Scratch) -> None:
 
 
 def write_rejects_file(path: Path, scratch: Scratch) -> None:
-    """Write the refused rows as CSV with the columns line, column, value, reason."""
+    """Write the refused rows as CSV with the columns line, column, value, reason.
+
+    People open it in a spreadsheet: what would run there gets an apostrophe before it.
+    """
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["line", "column", "value", "reason"])
-        writer.writerows(list_rejects(scratch))
+        for line, name, value, reason in list_rejects(scratch):
+            safe = value if _SIGNED.fullmatch(value) else safe_cell(value)
+            writer.writerow([line, name, safe, safe_cell(reason)])
 
 
 def read_rejects_file(path: Path, *, start: int = 0, count: int = 100) -> list[Reject]:
@@ -59,7 +66,10 @@ def read_rejects_file(path: Path, *, start: int = 0, count: int = 100) -> list[R
         return []
     with path.open(encoding="utf-8", newline="") as file:
         rows = islice(csv.reader(file), start + 1, start + 1 + count)
-        return [(int(line), name, value, reason) for line, name, value, reason in rows]
+        return [
+            (int(line), name, plain_cell(value), plain_cell(reason))
+            for line, name, value, reason in rows
+        ]
 
 
 @dataclass(slots=True)

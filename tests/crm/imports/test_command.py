@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from common.models import Event
+from crm.imports.rejects import read_rejects_file
 from crm.management.commands.import_data import Command
 from crm.models import Customer, ImportBatch, Order
 from tests.cast import make_customer
@@ -72,6 +73,19 @@ def test_rejected_rows_make_exit_code_1_and_a_file(csv_file, tmp_path):
     ]
     assert all(row["reason"] for row in rows)
     assert ImportBatch.objects.get().rejected == 2
+
+
+def test_no_value_in_the_file_of_rejects_is_a_formula(csv_file, tmp_path):
+    path = csv_file("external_id,email,acquisition_cost\n1,=A1+1,-5\n2,@SUM(A1),+x\n")
+    rejects = tmp_path / "rejects.csv"
+
+    run("customers", path, "--rejects", rejects)
+
+    with rejects.open(encoding="utf-8", newline="") as file:
+        values = [row["value"] for row in csv.DictReader(file)]
+    assert sorted(values) == ["'+x", "'=A1+1", "'@SUM(A1)", "-5"]
+    told = sorted(value for _line, _column, value, _reason in read_rejects_file(rejects))
+    assert told == ["+x", "-5", "=A1+1", "@SUM(A1)"]
 
 
 def test_a_dry_run_counts_and_writes_nothing(csv_file, settings):

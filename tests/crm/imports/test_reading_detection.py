@@ -241,6 +241,12 @@ def test_values_that_look_otherwise_make_a_name_unlikely(found):
     assert "date" not in ours(findings, "customers")
 
 
+def test_a_slip_does_not_hide_the_column_in_which_people_agree(found):
+    findings = found("id,marketing_consent\n1,yes\n2,no\n3,perhaps\n")
+
+    assert ours(findings, "customers")["marketing_consent"] == "marketing_consent"
+
+
 def test_addresses_are_known_without_a_name(found):
     findings = found("id,Contact\n1,a@x.org\n2,b@x.org\n")
 
