@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import connection
 from django.utils.translation import gettext as _
@@ -14,6 +13,7 @@ from crm.imports.bulk import fetch_rows, portions
 from crm.imports.undo_queries import Batch, chains_of, counted, from_root, part_chains_of
 from crm.imports.undoing import has_column, is_shared, model_of, reversal_of
 from crm.models import ImportBatch, ImportChange, ImportRange
+from crm.selectors.record_words import records_label
 
 Status = ImportBatch.Status
 UNDOABLE = (Status.DONE, Status.FAILED, Status.STOPPED)
@@ -90,18 +90,17 @@ def _dependents(own: Batch) -> Iterator[Obstacle]:
     ]
     roots += [(label, own.added_rows(label)) for label in own.changed]
     chains = [(root, chain) for label, root in roots for chain in chains_of(model_of(label))]
-    counts: Counter[Any] = Counter()
+    counts: Counter[str] = Counter()
     questions = [
         f"{from_root(root, chain)} AND NOT ({own.is_own(chain[-1], 'last')})"
         for root, chain in chains
     ]
     for (_root, chain), count in zip(chains, counted(questions), strict=True):
-        counts[chain[-1].model] += count
-    for model, count in counts.items():
+        counts[records_label(chain[-1].model)] += count
+    for what, count in counts.items():
         if count:
             text = _("%(what)s that refer to what it brought: %(count)s.")
-            shown = {"what": str(model._meta.verbose_name_plural).capitalize(), "count": count}
-            yield Obstacle("in_use", text % shown, count)
+            yield Obstacle("in_use", text % {"what": what, "count": count}, count)
 
 
 def _built_on(batch: ImportBatch, own: Batch) -> Iterator[Obstacle]:
@@ -113,9 +112,9 @@ def _built_on(batch: ImportBatch, own: Batch) -> Iterator[Obstacle]:
         spans = ranges.order_by("first_id").values_list("first_id", "last_id")
         ids = (one for first, last in spans for one in range(first, last + 1))
         if count := sum(len(reversal.used(some)) for some in portions(ids, AT_ONCE)):
-            what = str(model_of(label)._meta.verbose_name_plural).capitalize()
             text = _("%(what)s on which something was built since: %(count)s.")
-            yield Obstacle("in_use", text % {"what": what, "count": count}, count)
+            shown = {"what": records_label(model_of(label)), "count": count}
+            yield Obstacle("in_use", text % shown, count)
 
 
 def _changed(batch: ImportBatch) -> int:
