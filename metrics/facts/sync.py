@@ -14,7 +14,7 @@ from common.time import Period, local_date
 from metrics.facts import store
 from metrics.facts.source import Source, database_name, open_source
 from metrics.facts.store import FactFile, Manifest, Store
-from metrics.facts.tables import ORDER_STATES, SMALL_TABLES, to_schema
+from metrics.facts.tables import ORDER_STATES, SMALL_TABLES, UNDONE, to_schema
 
 log = structlog.get_logger(__name__)
 OVERLAP = timedelta(hours=1)  # a transaction may commit long after the instant it recorded
@@ -37,14 +37,16 @@ def sync_facts(*, now: datetime, full: bool = False) -> Synced:
         hour before it on.  full: read everything anew.
 
     Checked against the database afterwards: number of orders and sum of their amounts. If they
-    differ (rows were deleted, or changed behind the product's back), everything is read anew.
+    differ (rows were deleted, or changed behind the product's back), everything is read anew. So
+    it is once an import was undone: orders that it corrected are again as they were long ago.
     """
     with store.writing():
         before = None if full else _usable_manifest()
         with open_source() as source:
             marks = {name: source.row(sql) for name, sql in source.dialect.marks().items()}
             after = None
-            if before and marks[ORDER_STATES][0] >= REBUILD_BELOW:
+            is_undone = before is not None and before.marks.get(UNDONE) != marks[UNDONE]
+            if before and not is_undone and marks[ORDER_STATES][0] >= REBUILD_BELOW:
                 if before.marks == marks:
                     return Synced(Store(before), months=0, full=False)
                 after = _update(source, marks, now, before)

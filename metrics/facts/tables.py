@@ -23,6 +23,7 @@ from typing import Any
 
 ORDER_STATES = "order_states"
 LINKS = "links"
+UNDONE = "undone imports"  # no table of facts, but a reason to read all of them anew
 SMALL_TABLES = ("customers", "responses", "complaints", LINKS)
 TABLES = (ORDER_STATES, *SMALL_TABLES)
 
@@ -207,7 +208,11 @@ class Dialect:
                 "SELECT COUNT(*), CAST(COALESCE(SUM(amount), 0) AS BIGINT), MAX(revised_at), "
                 "(SELECT COUNT(*) FROM crm_orderversion) FROM crm_order"
             ),
-            "customers": "SELECT COUNT(*), MAX(id), MAX(recorded_at) FROM crm_customer",
+            # A file changes customers without a trace in their own table.
+            "customers": (
+                "SELECT COUNT(*), MAX(id), MAX(recorded_at), "
+                "(SELECT MAX(finished_at) FROM crm_importbatch) FROM crm_customer"
+            ),
             "responses": (
                 "SELECT COUNT(*), MAX(id), (SELECT COUNT(*) FROM feedback_responsevoid) "
                 "FROM feedback_response"
@@ -217,6 +222,10 @@ class Dialect:
                 "FROM feedback_complaint"
             ),
             LINKS: "SELECT COUNT(*), MAX(id), COUNT(until), MAX(until) FROM crm_identitylink",
+            UNDONE: (
+                "SELECT COUNT(*), MAX(finished_at) FROM crm_importbatch "
+                "WHERE status IN ('undoing', 'undone')"
+            ),
         }
 
 

@@ -289,5 +289,5 @@ def test_the_sweep_rests_in_proportion_to_what_a_run_takes() -> None:
 def test_an_idle_sweep_costs_a_handful_of_queries(django_assert_max_num_queries: Any) -> None:
     record([order(None, RECORDED)])
     recompute_due(NOW)
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         assert recompute_due(NOW + timedelta(minutes=2)) == 0
