@@ -67,6 +67,7 @@ COLUMNS: dict[str, str | Promise] = {
     "phone": _("phone"),
     "points": _("points"),
     "price": _("price"),
+    "product_name": _("product name"),
     "product_sku": _("product (SKU)"),
     "quantity": _("quantity"),
     "rate": _("rate"),
