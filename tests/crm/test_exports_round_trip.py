@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from accounts.models import Role, User
 from accounts.services import create_user
+from common.exports import export_lists
 from common.time import now
 from common.validators import clean_line
 from crm.imports.engine import Outcome
@@ -26,14 +27,15 @@ from crm.imports.kinds import Context, kinds
 from crm.imports.mapping import Mapping
 from crm.models import CancelReason, Customer, Order, OrderLine
 from crm.services import NewLine, record_consent
-from crm.services.cancel_requests import open_cancel_request
+from crm.services.cancel_requests import decide_cancel_request, open_cancel_request
 from crm.services.costs import record_cost
 from crm.services.custom_fields import record_custom_field, set_custom_values
 from crm.services.interactions import NewContact, record_interaction
 from crm.services.orders import change_order
 from crm.services.rates import record_rate
 from crm.services.refunds import LineBack, record_refund
-from feedback.services import ensure_nps_survey, open_complaint, record_response
+from feedback.services import ensure_nps_survey, open_complaint, record_response, void_response
+from feedback.services.complaints import close_complaint, resolve_complaint
 from tests.cast import ACTOR, NOON, make_customer, make_location, make_order, make_product
 from tests.crm.imports.conftest import counts
 from tests.requirements import tries
@@ -163,12 +165,20 @@ def make_business(user: User) -> None:
             external_id=(None, "777")[number],
         )
         record_interaction(contact=contact, happened_at=now(), actor=f"user:{user.pk}")
-    open_cancel_request(
-        customer_id=anna.pk,
-        requested_at=later,
-        reason_id=CancelReason.objects.earliest("pk").pk,
-        **DOING,
+    record_cost(
+        month=date(2026, 2, 1), category="marketing", amount=Decimal(9), currency="EUR", **DOING
     )
+    reason = CancelReason.objects.earliest("pk")
+    open_cancel_request(
+        customer_id=anna.pk, requested_at=later, reason_id=reason.pk, text="=bye", **DOING
+    )
+    asked = open_cancel_request(
+        customer_id=nameless.pk, requested_at=later, external_id="-Q", **DOING
+    )
+    decide_cancel_request(request_id=asked.pk, outcome="stayed", decided_at=now(), **DOING)
+    done = open_complaint(customer_id=None, text="@you", source="staff", external_id="+W", **DOING)
+    resolve_complaint(complaint_id=done.pk, resolution="=sorry", **DOING)
+    close_complaint(complaint_id=done.pk, **DOING)
     open_complaint(
         customer_id=anna.pk,
         text="-5 stars\nand more",
@@ -181,6 +191,12 @@ def make_business(user: User) -> None:
     )
     survey = ensure_nps_survey()
     record_response(survey_id=survey.pk, score=9, customer_id=anna.pk, comment="=good", **DOING)
+    voided = record_response(survey_id=survey.pk, score=0, customer_id=anna.pk, **DOING)
+    void_response(response_id=voided.pk, reason="by mistake", **DOING)
+
+
+def test_every_list_that_can_come_in_again_is_looked_at_here() -> None:
+    assert set(KINDS) == export_lists().keys() & kinds().keys()
 
 
 def test_our_own_files_change_nothing(boss: Client, stan: User, tmp_path: Path) -> None:
