@@ -1,19 +1,26 @@
 """Reading the database in columns: one consistent look at all tables.
 
-ADBC reads a SQLite file or PostgreSQL straight into Arrow. A database that lives in memory, and
-changes that are not committed yet (tests), are only seen by Django's own connection.
+ADBC reads PostgreSQL straight into Arrow, and a SQLite file in a process of its own (see
+:mod:`.reader` for why). A database that lives in memory, and changes that are not committed yet
+(tests), are only seen by Django's own connection.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, cast
 from urllib.parse import quote, urlencode
 
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from metrics.facts.tables import Dialect
+
+READER = Path(__file__).with_name("reader.py")
 
 
 class Source:
@@ -46,11 +53,14 @@ def open_source() -> Iterator[Source]:
     if connection.in_atomic_block or _is_in_memory():
         yield Source(_through_django, connection.vendor)
         return
+    if connection.vendor == "sqlite":
+        with _read_apart(str(connection.settings_dict["NAME"])) as read:
+            yield Source(read, connection.vendor)
+        return
     driver = _connect()
     try:
         with driver.cursor() as cursor:
-            if connection.vendor == "postgresql":
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
             def execute(sql: str) -> Any:
                 cursor.execute(sql)
@@ -61,6 +71,35 @@ def open_source() -> Iterator[Source]:
         driver.close()
 
 
+@contextmanager
+def _read_apart(path: str) -> Iterator[Callable[[str], Any]]:
+    """Yield what answers SQL about a SQLite file with Arrow tables; all are of one moment."""
+    import pyarrow as pa
+
+    command = [sys.executable, str(READER), path]
+    with subprocess.Popen(  # noqa: S603 - our own program
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        questions, answers = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
+
+        def execute(sql: str) -> Any:
+            with suppress(BrokenPipeError):  # then there is no answer either
+                questions.write(json.dumps(sql).encode() + b"\n")
+                questions.flush()
+            mark = answers.read(1)
+            if mark == b"+":
+                return pa.ipc.open_stream(answers).read_all()
+            told = json.loads(answers.readline()) if mark else f"{path} can't be read"
+            raise DatabaseError(told)
+
+        try:
+            yield execute
+        finally:
+            process.kill()  # it only reads
+            with suppress(OSError):
+                questions.close()
+
+
 def _is_in_memory() -> bool:
     name = str(connection.settings_dict["NAME"])
     return connection.vendor == "sqlite" and (name == ":memory:" or "mode=memory" in name)
@@ -68,10 +107,6 @@ def _is_in_memory() -> bool:
 
 def _connect() -> Any:
     settings = connection.settings_dict
-    if connection.vendor == "sqlite":
-        import adbc_driver_sqlite.dbapi
-
-        return adbc_driver_sqlite.dbapi.connect(f"file:{quote(str(settings['NAME']))}?mode=ro")
     import adbc_driver_postgresql.dbapi
 
     parts = {

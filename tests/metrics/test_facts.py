@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from crm.models import Order, OrderVersion
 from crm.services import change_order
@@ -215,3 +218,34 @@ def test_both_ways_of_reading_the_database_give_the_same(
             )
         marks = [opened.row(sql) for sql in opened.dialect.marks().values()]
     assert marks[0][:2] == [701, 70_123_456]
+
+
+def test_reading_leaves_the_locks_and_the_log_of_a_file_alone(tmp_path: Path) -> None:
+    path = tmp_path / "live.sqlite3"
+    look = (
+        "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute('SELECT n FROM noted'))"
+    )
+    command = [sys.executable, "-c", look, str(path)]
+    with closing(sqlite3.connect(path, isolation_level=None)) as ours:
+        ours.execute("PRAGMA journal_mode = WAL")
+        ours.execute("CREATE TABLE noted (n INTEGER)")
+        ours.execute("INSERT INTO noted VALUES (1)")
+        with source._read_apart(str(path)) as read:
+            assert read("SELECT n FROM noted").to_pylist() == [{"n": 1}]
+            ours.execute("INSERT INTO noted VALUES (2)")
+            assert read("SELECT n FROM noted").to_pylist() == [{"n": 1}]  # of one moment
+        subprocess.run(command, check=True)  # another opens and closes it
+        ours.execute("INSERT INTO noted VALUES (3)")
+        seen = subprocess.run(command, capture_output=True, check=True)
+    assert seen.stdout.split() == [b"(1,)", b"(2,)", b"(3,)"]
+
+
+def test_a_reader_that_can_not_read_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "live.sqlite3"
+    with pytest.raises(DatabaseError), source._read_apart(str(path)) as read:
+        read("SELECT 1 FROM nothing")
+    path.touch()
+    with source._read_apart(str(path)) as read:
+        with pytest.raises(DatabaseError, match="nothing"):
+            read("SELECT 1 FROM nothing")
+        assert read("SELECT 7 AS n").to_pylist() == [{"n": 7}]
