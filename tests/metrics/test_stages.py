@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm.models import Customer
+from crm.imports.files import import_file
+from crm.models import Customer, Lead
 from crm.services import change_order, push_stages
 from metrics.services import recompute
 from tests.cast import make_customer, make_order
@@ -68,6 +71,33 @@ def test_a_cancelled_only_purchase_makes_a_lead_again() -> None:
     recompute(now=datetime.now(UTC))
     customer.refresh_from_db()
     assert customer.stage == "lead"
+
+
+def test_who_enquired_and_later_bought_is_a_lead_no_longer(tmp_path: Path, settings: Any) -> None:
+    settings.KEEPWELL_DATA_DIR = tmp_path / "data"
+    now = datetime.now(UTC)
+    bring_in("leads", "external_id,enquired_at\nann,2026-01-05\nbob,2026-01-06\n", tmp_path)
+    recompute(now=datetime.now(UTC))
+    assert stages_by_id() == {"ann": "lead", "bob": "lead"}
+
+    yesterday = f"{now - timedelta(days=1):%Y-%m-%d}"
+    text = f"order_id,customer_id,ordered_at,amount\n1,ann,{yesterday},5\n"
+    bring_in("orders", text, tmp_path)
+    recompute(now=datetime.now(UTC))
+    assert stages_by_id() == {"ann": "first", "bob": "lead"}
+    assert Lead.objects.count() == 2  # that they enquired stays a fact
+
+
+def stages_by_id() -> dict[str | None, str]:
+    return dict(Customer.objects.values_list("external_id", "stage"))
+
+
+def bring_in(kind: str, text: str, folder: Path) -> None:
+    path = folder / f"{kind}.csv"
+    path.write_text(text)
+    moment = datetime.now(UTC)
+    outcome = import_file(kind=kind, path=path, mode="history", actor="system", happened_at=moment)
+    assert not outcome.rejected
 
 
 def test_pushing_the_same_stages_again_writes_nothing() -> None:

@@ -349,8 +349,13 @@ def make_what_rows_refer_to() -> None:
     known = make_customer(external_id="known")
     make_customer(external_id="member")
     make_order(customer=known, amount=100, ordered_at=NOON, external_id="bought")
-    terms = {"starts_at": NOON - timedelta(days=400), "happened_at": now(), "actor": ACTOR}
-    open_programme(name="Sunny", **terms)
+    make_programme()
+
+
+def make_programme() -> None:
+    """A loyalty programme, without which no points come in."""
+    starts_at = NOON - timedelta(days=400)
+    open_programme(name="Sunny", starts_at=starts_at, happened_at=now(), actor=ACTOR)
 
 
 def _line(cells: Sequence[str]) -> str:
