@@ -95,7 +95,7 @@ class MatchForm(forms.Form):
             delimiters: dict[str, Any] = DELIMITERS | {}
             delimiters.setdefault(findings.delimiter, findings.delimiter)
             add("delimiter", _("Between cells"), list(delimiters.items()), findings.delimiter)
-        heads = [("yes", _("names of the columns")), ("no", _("the first record"))]
+        heads = [("yes", _("column names")), ("no", _("a record"))]
         add("has_header", _("The first row"), heads, "yes" if findings.has_header else "no")
         points = [("no", "1234.56"), ("yes", "1234,56")]
         add("decimal_comma", _("Numbers"), points, "yes" if mapping.decimal_comma else "no")

@@ -10,6 +10,7 @@ from accounts.permissions import MANAGERS
 from common import registry
 from common.sweeping import register_sweeper
 from crm.privacy import uploads
+from crm.selectors.import_words import kind_label
 from crm.services.import_sweep import sweep_imports
 from crm.services.import_uploads import sweep_uploads
 
@@ -48,8 +49,9 @@ def register() -> None:
     register_sweeper("crm.uploads", sweep_uploads, order=93, every=HOURLY)
 
     def kind(codes: dict[str, Any]) -> str:
-        return str(codes.get("kind", ""))
+        return kind_label(str(codes.get("kind", "")))
 
     registry.register_event("import.started", _("Import started"), "file-import", kind)
     registry.register_event("import.finished", _("Import finished"), "file-import", kind)
+    registry.register_event("import.undone", _("Import taken back"), "arrow-back-up", kind)
     registry.register_event("import.stopped", _("Import stopped"), "file-off", kind)

@@ -46,7 +46,10 @@ class ForeignTotals:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums to compare. orders: without cancelled ones, in any currency."""
+    """Sums to compare. orders: without cancelled ones, in any currency.
+
+    customers: of a file of orders, those who bought; else, records of customers.
+    """
 
     customers: int = 0
     orders: int = 0
