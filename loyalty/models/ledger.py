@@ -126,6 +126,7 @@ class PointsTransaction(models.Model):
         REWARD_BACK = "reward_back", _("the reward was taken back")
         LAPSED = "lapsed", _("the time to use them was over")
         INACTIVE = "inactive", _("nothing happened for a long time")
+        LET_GO = "let_go", _("no longer set aside")
         CLOSED = "closed", _("the membership was closed")
         GOODWILL = "goodwill", _("goodwill")
         COMPLAINT = "complaint", _("making up for a complaint")
@@ -181,7 +182,9 @@ class PointsLot(models.Model):
     held = models.BigIntegerField(default=0, db_default=0)  # of the remaining, by open holds
     bucket = models.CharField(max_length=10, choices=Bucket)  # where the remaining points stand
     available_from = models.DateTimeField()
-    expires_at = models.DateTimeField(null=True)  # never recomputed
+    # Never recomputed; of idle points that lapsed while a hold set them aside, when they did.
+    expires_at = models.DateTimeField(null=True)
+    lapses = models.BooleanField(default=False, db_default=False)  # at the account's lapses_at
 
     class Meta:
         constraints: ClassVar = [

@@ -9,21 +9,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Conflict
 from common.models import Event
+from common.money import to_units
 from common.refs import new_ref
 from crm.imports.bulk import as_stored, insert_rows, next_ids, update_rows
-from loyalty.models import Bucket, PointsAccount, PointsEntry, PointsLot, PointsTransaction
+from loyalty.models import (
+    Bucket,
+    EarnedLine,
+    Membership,
+    PointsAccount,
+    PointsEntry,
+    PointsLot,
+    PointsTransaction,
+)
 
 PENDING, ACTIVE, DEBT = Bucket.PENDING.value, Bucket.ACTIVE.value, Bucket.DEBT.value
 ISSUED, REVERSED = Bucket.ISSUED.value, Bucket.REVERSED.value
+REDEEMED, EXPIRED = Bucket.REDEEMED.value, Bucket.EXPIRED.value
 TRANSACTION_COLUMNS = (
     "id",
     "ref",
@@ -49,6 +60,17 @@ LOT_COLUMNS = (
     "bucket",
     "available_from",
     "expires_at",
+    "lapses",
+)
+LINE_COLUMNS = (
+    "transaction_id",
+    "rule_version_id",
+    "source",
+    "line",
+    "base",
+    "points",
+    "settles_id",
+    "once",
 )
 EVENT_COLUMNS = (
     "kind",
@@ -87,13 +109,37 @@ def find_recorded(source_key: str, request_hash: str) -> PointsTransaction | Non
 
 @dataclass(slots=True)
 class LockedAccount:
-    """An account's sums while its row is locked; drafts change them."""
+    """An account's sums while its row is locked; drafts change them.
+
+    status: of the membership, read after the lock.
+    """
 
     id: int
     customer_id: int
+    status: str
     pending: int
     active: int
+    held: int
     debt: int
+    lapses_at: datetime | None
+    is_extended: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the member may earn and spend."""
+        return self.status == Membership.Status.OPEN.value
+
+    def extend(self, lapses_at: datetime | None) -> None:
+        """Note that the member earned or spent: idle points lapse then, but never earlier.
+
+        lapses_at: ``selectors.expiry.inactive_from``; None under terms without inactivity. Stored
+        with the account's next draft. What lapsed already was booked before (``catch_up``).
+        """
+        if lapses_at is not None and self.lapses_at is not None:
+            lapses_at = max(lapses_at, self.lapses_at)
+        if lapses_at != self.lapses_at:
+            self.lapses_at = lapses_at
+            self.is_extended = True
 
 
 def lock_accounts(account_ids: Collection[int]) -> dict[int, LockedAccount]:
@@ -102,12 +148,36 @@ def lock_accounts(account_ids: Collection[int]) -> dict[int, LockedAccount]:
     On SQLite the whole database was locked when the transaction began.
     """
     accounts = PointsAccount.objects.filter(pk__in=account_ids)
-    customers = dict(accounts.values_list("pk", "membership__customer_id"))
-    locked = accounts.select_for_update().order_by("pk")
-    return {
-        pk: LockedAccount(pk, customers[pk], pending, active, debt)
-        for pk, pending, active, debt in locked.values_list("pk", "pending", "active", "debt")
+    locked = list(
+        accounts.select_for_update()
+        .order_by("pk")
+        .values_list("pk", "pending", "active", "held", "debt", "lapses_at")
+    )
+    members = {
+        pk: (customer_id, status)
+        for pk, customer_id, status in accounts.values_list(
+            "pk", "membership__customer_id", "membership__status"
+        )
     }
+    return {
+        pk: LockedAccount(pk, *members[pk], pending, active, held, debt, lapses_at)
+        for pk, pending, active, held, debt, lapses_at in locked
+    }
+
+
+class EarnedPoints(NamedTuple):
+    """What a rule gave for a line, or took back: a row of :class:`EarnedLine` to be written.
+
+    base: in the programme's currency, up to four decimals.
+    """
+
+    rule_version_id: int
+    source: str
+    line: str = ""
+    base: Decimal | None = None
+    points: int = 0
+    settles_id: int | None = None
+    once: str | None = None
 
 
 @dataclass(slots=True)
@@ -119,6 +189,8 @@ class NewLot:
     bucket: str
     available_from: datetime
     expires_at: datetime | None
+    lapses: bool = False
+    held: int = 0
     pk: int = 0
 
 
@@ -126,7 +198,8 @@ class NewLot:
 class Draft:
     """A transaction about to be written, with its entries and the event that tells of it.
 
-    entries: (bucket, amount, lot or None).  event: kind; empty for none.
+    entries: (bucket, amount, lot or None).  lines: which rule gave or took what, if rules did.
+    event: kind; empty for none.
     customer_id: whose event that is, where not the account holder's: a record merged into theirs.
     """
 
@@ -145,6 +218,7 @@ class Draft:
     customer_id: int | None = None
     codes: dict[str, Any] = field(default_factory=dict)
     entries: list[tuple[str, int, NewLot | PointsLot | None]] = field(default_factory=list)
+    lines: list[EarnedPoints] = field(default_factory=list)
 
     def move(self, lot: NewLot | PointsLot, bucket: str, amount: int) -> None:
         """Add points to (or take them from) a lot of the account."""
@@ -167,13 +241,25 @@ class Draft:
             self.entries.append((bucket, amount, None))
 
     def credit(
-        self, points: int, *, bucket: str, available_from: datetime, expires_at: datetime | None
-    ) -> None:
-        """Issue points in a new lot and settle debt out of it first."""
-        lot = NewLot(points, 0, bucket, available_from, expires_at)
+        self,
+        points: int,
+        *,
+        bucket: str,
+        available_from: datetime,
+        expires_at: datetime | None,
+        lapses_at: datetime | None = None,
+    ) -> NewLot:
+        """Issue points in a new lot and settle debt out of it first; return the lot.
+
+        lapses_at: under terms that let idle points lapse, when these do if nothing happens before.
+        """
+        lot = NewLot(points, 0, bucket, available_from, expires_at, lapses_at is not None)
         self.move(lot, bucket, points)
         self.enter(ISSUED, -points)
         self.settle_debt(lot)
+        if lapses_at is not None:
+            self.account.extend(lapses_at)
+        return lot
 
     def release(self, lot: PointsLot) -> None:
         """Move a lot's remaining points from pending to active and settle debt out of them."""
@@ -184,18 +270,21 @@ class Draft:
         self.settle_debt(lot)
 
     def settle_debt(self, lot: NewLot | PointsLot) -> None:
-        """Give a lot's points for the account's debt, as far as they reach."""
-        points = min(self.account.debt, lot.remaining)
-        if points:
+        """Give a lot's points for the account's debt, as far as they reach.
+
+        Not those that a hold sets aside: they pay when it lets them go.
+        """
+        points = min(self.account.debt, lot.remaining - lot.held)
+        if points > 0:
             self.move(lot, lot.bucket, -points)
             self.owe(-points)
 
 
 def write_drafts(drafts: Sequence[Draft], *, recorded_at: datetime) -> list[int]:
-    """Write transactions, lots, entries, balances and events; return the transactions' ids.
+    """Write transactions, lots, entries, earned lines, balances and events; return their ids.
 
     recorded_at: the clock, read after the accounts were locked.
-    Seven statements or COPYs, whatever the number of drafts.
+    Eight statements or COPYs, whatever the number of drafts. The ids are the transactions'.
 
     :raises ValueError: a draft's entries don't sum to zero; nothing is written.
     """
@@ -247,11 +336,30 @@ def write_drafts(drafts: Sequence[Draft], *, recorded_at: datetime) -> list[int]
             for bucket, amount, lot in draft.entries
         ],
     )
-    changed = {draft.account.id: draft.account for draft in drafts if draft.entries}
-    update_rows(
-        PointsAccount,
-        ["pending", "active", "debt"],
-        [(a.pending, a.active, a.debt, a.id) for a in changed.values()],
+    insert_rows(
+        EarnedLine,
+        LINE_COLUMNS,
+        [
+            (
+                pk,
+                line.rule_version_id,
+                line.source,
+                line.line,
+                None if line.base is None else to_units(line.base),
+                line.points,
+                line.settles_id,
+                line.once,
+            )
+            for pk, draft in numbered
+            for line in draft.lines
+        ],
+    )
+    _write_accounts(
+        {
+            draft.account.id: draft.account
+            for draft in drafts
+            if draft.entries or draft.account.is_extended
+        }
     )
     insert_rows(
         Event,
@@ -298,16 +406,36 @@ def _write_lots(numbered: list[tuple[int, Draft]]) -> None:
                 lot.bucket,
                 as_stored(lot.available_from),
                 as_stored(lot.expires_at),
+                lot.lapses,
             )
             for lot, pk, account_id in new
         ],
     )
+    _update_lots(lot for lot, _pk, _account in lots.values() if isinstance(lot, PointsLot))
+
+
+def _update_lots(lots: Iterable[PointsLot]) -> None:
     update_rows(
         PointsLot,
-        ["remaining", "bucket"],
+        ["remaining", "held", "bucket", "expires_at"],
+        [(lot.remaining, lot.held, lot.bucket, as_stored(lot.expires_at), lot.pk) for lot in lots],
+    )
+
+
+def _write_accounts(accounts: Mapping[int, LockedAccount]) -> None:
+    update_rows(
+        PointsAccount,
+        ["pending", "active", "held", "debt", "lapses_at"],
         [
-            (lot.remaining, lot.bucket, lot.pk)
-            for lot, _pk, _account in lots.values()
-            if isinstance(lot, PointsLot)
+            (one.pending, one.active, one.held, one.debt, as_stored(one.lapses_at), one.id)
+            for one in accounts.values()
         ],
     )
+    for one in accounts.values():
+        one.is_extended = False
+
+
+def store_held(accounts: Iterable[LockedAccount], lots: Iterable[PointsLot]) -> None:
+    """Write what holds set aside, where no draft does: two statements."""
+    _update_lots(lots)
+    _write_accounts({one.id: one for one in accounts})
