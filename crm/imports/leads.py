@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -77,7 +78,8 @@ class Leads(Customers):
         if self.keys.by and len(people) > 1:
             people = self.keys.agreeing(people, self.refuse)
         lines = {row[0] for row in people}
-        return key, (merged(people), [Enquiry(0, *row[-3:]) for row in rows if row[0] in lines])
+        told = [Enquiry(0, *row[-3:]) for row in rows if row[0] in lines]
+        return key, (merged(people), _folded(told))
 
     def weight(self, rows: list[Row]) -> int:
         """A customer and the enquiries."""
@@ -105,18 +107,48 @@ class Leads(Customers):
         }
         work = _Work(self, stamp, [one for one in ids.values() if one > 0])
         counts = Counts()
-        for key, (_person, enquiries) in records:
+        for key, (_person, (enquiries, repeated)) in records:
             if key not in people:
                 continue  # refused
             outcomes = [work.take(ids[key], one) for one in enquiries]
             if people[key] == UPDATED and set(outcomes) == {UNCHANGED}:
                 outcomes[0] = UPDATED  # the person changed, if not the enquiry
+            outcomes += [UNCHANGED] * repeated
             for outcome in outcomes:
                 setattr(counts, outcome, getattr(counts, outcome) + 1)
             note(key, next(one for one in (CREATED, UPDATED, UNCHANGED) if one in outcomes))
         if not self.context.is_dry_run:
             work.write()
         return counts
+
+
+def _same(held: Sequence[Enquiry], told: Enquiry) -> Enquiry | None:
+    """Return which of the enquiries of one instant is meant.
+
+    One that names no product is whatever is there, and one that names a product is the one about
+    it, or else the one that named none.
+    """
+    found = next((one for one in held if one.product_id == told.product_id), None)
+    if found is None and told.product_id is None:
+        return next(iter(held), None)
+    return found or next((one for one in held if one.product_id is None), None)
+
+
+def _folded(rows: list[Enquiry]) -> tuple[list[Enquiry], int]:
+    """Return the enquiries that rows of one person tell, and how many rows only repeat one.
+
+    Of several rows the last filled cell counts, so that the same file says the same again.
+    """
+    found: dict[str, list[Enquiry]] = {}
+    for told in rows:
+        held = found.setdefault(told.enquired_at, [])
+        if (one := _same(held, told)) is None:
+            held.append(told)
+            continue
+        one.product_id = told.product_id or one.product_id
+        one.source = told.source or one.source
+    enquiries = [one for held in found.values() for one in held]
+    return enquiries, len(rows) - len(enquiries)
 
 
 class _Work:
@@ -132,18 +164,9 @@ class _Work:
         self.changed: dict[int, Enquiry] = {}
 
     def take(self, customer_id: int, told: Enquiry) -> str:
-        """Return what becomes of an enquiry of the file.
-
-        At one instant, one that names no product is whatever is known, and one that names a
-        product is the one about it, or else the one that named none.
-        """
+        """Return what becomes of an enquiry of the file."""
         held = self.known.setdefault((customer_id, told.enquired_at), [])
-        found = next((one for one in held if one.product_id == told.product_id), None)
-        if found is None and held:
-            if told.product_id is None:
-                found = held[0]
-            else:
-                found = next((one for one in held if one.product_id is None), None)
+        found = _same(held, told)
         if found is None:
             held.append(told)
             told.source = told.source or ""
@@ -155,7 +178,7 @@ class _Work:
             return UNCHANGED
         found.product_id, found.source = wanted
         if not found.id:
-            return UNCHANGED  # another row of the file fills in what an earlier one left out
+            return UNCHANGED  # the same person by another address of the file
         self.kind.trail.compared(
             Lead, found.id, ("product_id", "source"), before, wanted, customer_id=customer_id
         )

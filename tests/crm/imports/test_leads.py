@@ -8,6 +8,7 @@ from common.time import now
 from crm.imports.mapping import Mapping
 from crm.models import Customer, ImportChange, ImportRange, Lead, Run
 from crm.selectors.facts import lead_facts
+from crm.services.contacts import add_contact
 from crm.services.erasure import erase_customer
 from tests.cast import ACTOR, make_customer, make_product
 from tests.crm.imports.conftest import counts
@@ -102,6 +103,29 @@ def test_what_an_enquiry_left_out_may_be_told_later(imported):
     change = ImportChange.objects.get(table="crm.Lead")
     assert (change.object_id, change.customer_id) == (lead.pk, lead.customer_id)
     assert change.before == {"product_id": None, "source": ""}
+
+
+def test_several_rows_of_one_enquiry_are_one_and_the_last_filled_cell_counts(imported):
+    file = (
+        HEAD + "l1,2026-02-10 10:00,,,,fair,\nl1,2026-02-10 10:00,,,,web,A\n"
+        "l1,2026-02-10 10:00,,,,,\nl1,2026-02-10 10:00,,,,shop,B\n"
+    )
+
+    assert counts(imported("leads", file)) == (2, 0, 2, 0)
+    assert sorted(known()) == [("l1", TEN, "A", "web"), ("l1", TEN, "B", "shop")]
+    assert counts(imported("leads", file)) == (0, 0, 4, 0)
+
+
+def test_two_addresses_of_one_person_are_one_enquiry(imported):
+    ann = make_customer(external_id="c7", email="ann@example.com")
+    other = {"kind": "email", "value": "ann@work.example"}
+    add_contact(customer_id=ann.pk, **other, happened_at=now(), actor=ACTOR)
+    file = "enquired_at,email,source\n2026-02-10 10:00,ann@example.com,fair\n" + (
+        "2026-02-10 10:00,ann@work.example,fair\n"
+    )
+
+    assert counts(imported("leads", file, mapping=Mapping(match_by="email"))) == (1, 0, 1, 0)
+    assert known() == [("c7", TEN, None, "fair")]
 
 
 def test_people_may_be_known_by_email_and_what_is_known_be_kept(imported):
