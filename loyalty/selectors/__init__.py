@@ -1,7 +1,7 @@
 """Reads of the loyalty app."""
 
 from loyalty.selectors.balances import Balance, balance_of, balances_of, past_balance_of
-from loyalty.selectors.earning import Earning, Terms, earning_of
+from loyalty.selectors.earning import Earning, Terms, bonus_of, earning_of
 from loyalty.selectors.journal import (
     Totals,
     find_account,
@@ -27,6 +27,7 @@ __all__ = [
     "Verification",
     "balance_of",
     "balances_of",
+    "bonus_of",
     "conditions_of",
     "earning_of",
     "find_account",

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from common.errors import NotFound
 from loyalty.models import Programme, RuleVersion, TermsVersion
-from loyalty.selectors.earning import Terms
+from loyalty.selectors.terms import Terms
 
 
 def find_programme() -> Programme | None:
@@ -26,11 +26,12 @@ def get_programme() -> Programme:
 
 
 def terms_of(programme: Programme) -> Terms:
-    """Return the programme's terms; two queries."""
+    """Return the programme's terms; three queries."""
     return Terms.of(
         programme,
         list(programme.terms_versions.all()),
-        list(RuleVersion.objects.filter(rule__programme=programme)),
+        list(RuleVersion.objects.filter(rule__programme=programme).select_related("rule")),
+        list(programme.tiers.all()),
     )
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from common.display import format_local, format_money, format_points
 from common.time import local_date
 from loyalty.models import Programme, RuleVersion, TermsVersion
-from loyalty.selectors.earning import Terms, points_for
+from loyalty.selectors.earning import Terms, earning_of
 
 EXAMPLE_AMOUNTS = [Decimal(amount) for amount in ("9.99", "25.50", "100", "1250")]
 
@@ -46,17 +46,16 @@ def describe_terms(programme: Programme, terms: Terms, at: datetime) -> list[str
     starts = format_local(local_date(programme.starts_at))
     sentences = [_("Purchases from %(date)s on count.") % {"date": starts}]
     conditions = terms.conditions_at(at)
-    version = terms.version_at(max(at, programme.starts_at))
-    if version is not None:
-        sentences.append(describe_rule(version, programme.currency))
+    rules = terms.rules_at(max(at, programme.starts_at))
+    sentences += [describe_rule(rule.version, programme.currency) for rule in rules]
     sentences += [
         _("For purchases from %(date)s on: %(rule)s")
         % {
             "date": format_local(coming.valid_from),
-            "rule": describe_rule(coming, programme.currency),
+            "rule": describe_rule(coming.version, programme.currency),
         }
-        for coming in terms.versions
-        if coming.valid_from > at and coming is not version
+        for coming in terms.rules
+        if coming.valid_from > at and coming not in rules
     ]
     sentences += [_describe_pending(conditions), _describe_validity(conditions)]
     if conditions.point_value:
@@ -78,13 +77,21 @@ def describe_terms(programme: Programme, terms: Terms, at: datetime) -> list[str
 
 def worked_examples(programme: Programme, terms: Terms, at: datetime) -> list[Example]:
     """Return what a few amounts earn at ``at``."""
-    version = terms.version_at(max(at, programme.starts_at))
-    if version is None:
+    when = max(at, programme.starts_at)
+    if not terms.in_force_at(when).for_purchases:
         return []
     return [
-        Example(amount, points, worth_of(terms.conditions_at(at), points))
+        Example(amount, earned.points, worth_of(terms.conditions_at(at), earned.points))
         for amount in EXAMPLE_AMOUNTS
-        for points in [points_for(amount, version)]
+        for earned in [
+            earning_of(
+                terms,
+                amount=amount,
+                currency=programme.currency,
+                ordered_at=when,
+                delivered_at=when,
+            )
+        ]
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -15,12 +15,15 @@ from common.time import now
 from crm.models import Customer, Order
 from loyalty.models import PointsTransaction, Programme
 from loyalty.selectors.due import earn_key, qualifying_orders
-from loyalty.selectors.earning import Terms, earning_of
+from loyalty.selectors.earning import NOBODY, Earning, Given, Member, Terms, earning_of
+from loyalty.selectors.member_facts import Buyer, Facts, lines_of, once_key
 from loyalty.selectors.programme import get_programme, terms_of
+from loyalty.services.catch_up import draft_catch_up
 from loyalty.services.ledger import (
     ACTIVE,
     PENDING,
     Draft,
+    EarnedPoints,
     LockedAccount,
     find_recorded,
     hash_request,
@@ -28,7 +31,6 @@ from loyalty.services.ledger import (
     write_drafts,
 )
 from loyalty.services.members import enrol_customers
-from loyalty.services.release import draft_releases
 
 
 class OrderEarnsNothing(Conflict):
@@ -48,6 +50,11 @@ class Purchase(NamedTuple):
     delivered_at: datetime
     amount: Decimal
     currency: str
+    location_id: int | None
+    channel: str
+
+
+FROZEN = Member(is_open=False)
 
 
 @transaction.atomic
@@ -107,25 +114,64 @@ def award_batch(
     )
     terms = terms or terms_of(programme)
     clock = now()
-    releases = draft_releases(accounts, clock)
-    drafts = [
-        _draft(one, accounts[account_ids[one.customer_id]], terms, actor=actor, clock=clock)
+    passed = draft_catch_up(accounts, clock)
+    due = [
+        one
         for one in purchases
         if earn_key(one.id) not in recorded and one.customer_id in account_ids
     ]
-    return write_drafts([*releases, *drafts], recorded_at=clock)[len(releases) :]
+    drafts = _drafts(programme, terms, due, account_ids, accounts, actor=actor, clock=clock)
+    return write_drafts([*passed, *drafts], recorded_at=clock)[len(passed) :]
+
+
+def _drafts(
+    programme: Programme,
+    terms: Terms,
+    due: Sequence[Purchase],
+    account_ids: Mapping[int, int],
+    accounts: Mapping[int, LockedAccount],
+    *,
+    actor: str,
+    clock: datetime,
+) -> list[Draft]:
+    """Return what purchases earn, each after those before it in the batch."""
+    asks = terms.asks_at(one.ordered_at for one in due)
+    facts = None
+    if asks.of_buyers:
+        buyers = [_buyer(one, account_ids) for one in due]
+        facts = Facts(programme, buyers, asks)
+    lines = lines_of([one.id for one in due]) if asks.lines else {}
+    drafts = []
+    for one in due:
+        account = accounts[account_ids[one.customer_id]]
+        member = NOBODY if account.is_open else FROZEN
+        if facts is not None:
+            member = facts.member(_buyer(one, account_ids), is_open=account.is_open)
+        earning = earning_of(
+            terms,
+            amount=one.amount,
+            currency=one.currency,
+            ordered_at=one.ordered_at,
+            delivered_at=one.delivered_at,
+            lines=lines.get(one.id, ()),
+            location_id=one.location_id,
+            channel=one.channel,
+            member=member,
+        )
+        if facts is not None:
+            facts.note(_buyer(one, account_ids), earning.lines)
+        drafts.append(_draft(one, account, earning, actor=actor, clock=clock))
+    return drafts
+
+
+def _buyer(purchase: Purchase, account_ids: Mapping[int, int]) -> Buyer:
+    account_id = account_ids[purchase.customer_id]
+    return Buyer(purchase.id, purchase.customer_id, account_id, purchase.ordered_at)
 
 
 def _draft(
-    purchase: Purchase, account: LockedAccount, terms: Terms, *, actor: str, clock: datetime
+    purchase: Purchase, account: LockedAccount, earning: Earning, *, actor: str, clock: datetime
 ) -> Draft:
-    earning = earning_of(
-        terms,
-        amount=purchase.amount,
-        currency=purchase.currency,
-        ordered_at=purchase.ordered_at,
-        delivered_at=purchase.delivered_at,
-    )
     draft = Draft(
         account=account,
         kind=PointsTransaction.Kind.EARN.value,
@@ -137,6 +183,7 @@ def _draft(
         rule_version_id=earning.version.pk if earning.version else None,
         actor=actor,
         effective_at=purchase.delivered_at,
+        lines=[_earned(purchase, account, given) for given in earning.lines],
     )
     if earning.points:
         is_usable = earning.available_from <= clock
@@ -147,8 +194,22 @@ def _draft(
             bucket=ACTIVE if is_usable else PENDING,
             available_from=earning.available_from,
             expires_at=earning.expires_at,
+            lapses_at=earning.lapses_at,
         )
+    elif earning.lapses_at is not None:
+        account.extend(earning.lapses_at)  # a purchase keeps points alive, whatever it earned
     return draft
+
+
+def _earned(purchase: Purchase, account: LockedAccount, given: Given) -> EarnedPoints:
+    return EarnedPoints(
+        rule_version_id=given.rule.version_id,
+        source=f"order:{purchase.id}",
+        line=given.line,
+        base=given.base,
+        points=given.points,
+        once=once_key(given.rule.rule_id, account.id) if given.is_once else None,
+    )
 
 
 def _request_of(order_id: int, customer_id: int | None) -> str:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loyalty.models import RuleVersion, TermsVersion
-from loyalty.selectors.earning import Terms, earning_of, points_for, usable_from, usable_until
+from loyalty.models import EarningRule, Programme, RuleVersion, TermsVersion
+from loyalty.selectors.earning import Terms, earning_of, usable_from
+from loyalty.selectors.expiry import usable_until
 from tests.cast import NOON
 
 DOWN, HALF_UP, UP = RuleVersion.Rounding.values
@@ -20,7 +21,11 @@ def version(
     points: int = 1, per: str = "1", rounding: str = DOWN, valid_from: datetime = NOON
 ) -> RuleVersion:
     return RuleVersion(
-        points=points, per_amount=Decimal(per), rounding=rounding, valid_from=valid_from
+        rule=EarningRule(pk=1, kind="amount", name="Points"),
+        points=points,
+        per_amount=Decimal(per),
+        rounding=rounding,
+        valid_from=valid_from,
     )
 
 
@@ -29,7 +34,14 @@ def lasting(days: int) -> TermsVersion:
 
 
 def terms(*versions: RuleVersion, pending_days: int = 14) -> Terms:
-    return Terms(NOON, "USD", (TermsVersion(valid_from=NOON, pending_days=pending_days),), versions)
+    promised = [TermsVersion(valid_from=NOON, pending_days=pending_days)]
+    return Terms.of(Programme(starts_at=NOON, currency="USD"), promised, versions)
+
+
+def points_for(amount: Decimal, paid: RuleVersion) -> int:
+    return earning_of(
+        terms(paid), amount=amount, currency="USD", ordered_at=NOON, delivered_at=NOON
+    ).points
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,252 @@
+"""What rules ask of buyers: read for a whole batch of purchases, and only if a rule asks.
+
+The number of statements depends on what the rules ask for, never on the number of purchases.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db.models import BigIntegerField, Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Value as Constant
+from django.db.models.functions import Coalesce
+
+from common.time import local_date
+from crm.models import Order, OrderLine
+from crm.selectors.audiences import Spell, audiences_at, spells_of
+from crm.selectors.identity import groups_of
+from loyalty.models import EarnedLine, PointsAccount, Programme, TierAssignment
+from loyalty.selectors.conditions import day_bounds
+from loyalty.selectors.reckoning import Given, Line, Member
+from loyalty.selectors.terms import Asks, Rule
+
+
+class Buyer(NamedTuple):
+    """Who made a purchase and when. account_id: where their points stand; None: no member yet."""
+
+    order_id: int | None
+    customer_id: int
+    account_id: int | None
+    ordered_at: datetime
+
+
+class _Spell(NamedTuple):
+    tier_id: int | None
+    since: datetime
+    until: datetime | None
+
+
+class Facts:
+    """What was known of the buyers of some purchases, and what these earned meanwhile."""
+
+    def __init__(self, programme: Programme, buyers: Sequence[Buyer], asks: Asks) -> None:
+        self._asks = asks
+        customer_ids = {buyer.customer_id for buyer in buyers}
+        asks_for_records = bool(asks.person or asks.audiences or asks.capped or asks.once)
+        self._groups = groups_of(customer_ids) if asks_for_records and customer_ids else {}
+        records = {record for group in self._groups.values() for record in group}
+        self._accounts = _accounts_of(records) if asks.capped or asks.once else {}
+        self._numbers = _numbers(programme, buyers, asks)
+        self._spells: Mapping[int, list[Spell]] = (
+            spells_of(records, asks.audiences) if asks.audiences else {}
+        )
+        self._tiers = _tiers_of(buyers) if asks.tiers else {}
+        self._had = _had(asks.once, self._accounts.values()) if asks.once else frozenset()
+        # (rule, account) → when how many points were earned; and all of them together.
+        self._then: dict[tuple[int, int], list[tuple[datetime, int]]] = defaultdict(list)
+        self._ever: dict[tuple[int, int], int] = defaultdict(int)
+        self._read_earned(buyers)
+
+    def member(self, buyer: Buyer, *, is_open: bool = True) -> Member:
+        """Return what was known of a buyer when they bought."""
+        asks, at = self._asks, buyer.ordered_at
+        group = self._groups.get(buyer.customer_id, [buyer.customer_id])
+        before, number = self._numbers.get(buyer.order_id or 0, (0, 1))
+        accounts = self._accounts_of(buyer)
+        spells = [spell for record in group for spell in self._spells.get(record, ())]
+        return Member(
+            person_id=group[0],
+            is_open=is_open,
+            purchases_before=before,
+            number=number,
+            tier_id=self._tier_at(buyer.account_id, at) if asks.tiers else None,
+            audiences=audiences_at(spells, at) if spells else frozenset(),
+            had=frozenset(
+                rule for rule in asks.once if any((rule, one) in self._had for one in accounts)
+            )
+            if asks.once
+            else frozenset(),
+            earned_today=self._earned(accounts, at, "today"),
+            earned_in_window=self._earned(accounts, at, "window"),
+        )
+
+    def note(self, buyer: Buyer, lines: Sequence[Given]) -> None:
+        """Take what a purchase earned into account for those that follow."""
+        account = buyer.account_id or 0
+        for line in lines:
+            rule_id = line.rule.rule_id
+            if line.is_once:
+                self._had |= {(rule_id, account)}
+            if any(rule.rule_id == rule_id for rule in self._asks.capped):
+                self._then[rule_id, account].append((buyer.ordered_at, line.points))
+                self._ever[rule_id, account] += line.points
+
+    def _accounts_of(self, buyer: Buyer) -> list[int]:
+        group = self._groups.get(buyer.customer_id, [])
+        own = {self._accounts[record] for record in group if record in self._accounts}
+        return sorted(own | {buyer.account_id or 0})
+
+    def _tier_at(self, account_id: int | None, at: datetime) -> int | None:
+        for spell in self._tiers.get(account_id or 0, ()):
+            if spell.since <= at and (spell.until is None or at < spell.until):
+                return spell.tier_id
+        return None
+
+    def _earned(self, accounts: list[int], at: datetime, which: str) -> dict[int, int]:
+        earned: dict[int, int] = {}
+        for rule in self._asks.capped:
+            bounds: tuple[datetime, datetime] | None
+            if which == "today":
+                bounds = day_bounds(local_date(at))
+            else:
+                bounds = rule.caps.window_of(local_date(at))
+            earned[rule.rule_id] = sum(
+                self._earned_within(rule.rule_id, account, bounds) for account in accounts
+            )
+        return earned
+
+    def _earned_within(
+        self, rule_id: int, account: int, bounds: tuple[datetime, datetime] | None
+    ) -> int:
+        if bounds is None:
+            return self._ever[rule_id, account]
+        return sum(
+            points
+            for moment, points in self._then[rule_id, account]
+            if bounds[0] <= moment < bounds[1]
+        )
+
+    def _read_earned(self, buyers: Sequence[Buyer]) -> None:
+        rules, accounts = self._asks.capped, set(self._accounts.values())
+        if not rules or not accounts:
+            return
+        earned = EarnedLine.objects.filter(
+            rule_version__rule__in={rule.rule_id for rule in rules},
+            transaction__account__in=accounts,
+        ).annotate(at=Coalesce("transaction__order__ordered_at", "transaction__effective_at"))
+        if any(rule.caps.per_member is not None and not rule.caps.window for rule in rules):
+            totals = earned.values_list("rule_version__rule", "transaction__account")
+            for rule_id, account, points in totals.annotate(Sum("points")).order_by():
+                self._ever[rule_id, account] = points
+        if bounds := _widest(rules, [buyer.ordered_at for buyer in buyers]):
+            within = earned.filter(at__gte=bounds[0], at__lt=bounds[1])
+            moments = within.values_list("rule_version__rule", "transaction__account", "at")
+            for rule_id, account, at, points in moments.annotate(Sum("points")).order_by():
+                self._then[rule_id, account].append((at, points))
+
+
+def lines_of(order_ids: Collection[int]) -> dict[int, list[Line]]:
+    """Return order id → lines as earning reads them, for orders that have some; one query."""
+    lines: dict[int, list[Line]] = defaultdict(list)
+    rows = OrderLine.objects.filter(order_id__in=order_ids).order_by("order_id", "pk")
+    for order_id, product_id, occurrence, category, kind, amount in rows.values_list(
+        "order_id", "product_id", "occurrence", "product__category", "product__kind", "amount"
+    ):
+        key = f"{product_id}:{occurrence}"
+        lines[order_id].append(Line(key, product_id, category, kind, amount))
+    return dict(lines)
+
+
+def once_key(rule_id: int, account_id: int) -> str:
+    """Return the key of what a rule gives an account only once."""
+    return f"first:{rule_id}:{account_id}"
+
+
+def _widest(rules: Sequence[Rule], moments: Sequence[datetime]) -> tuple[datetime, datetime] | None:
+    """Return the time that holds every day and window in which the rules limit points."""
+    found: list[tuple[datetime, datetime]] = []
+    days = {local_date(moment) for moment in moments}
+    for rule in rules:
+        if rule.caps.per_day is not None:
+            found += [day_bounds(day) for day in (min(days), max(days))]
+        if rule.caps.per_member is not None:
+            windows = [rule.caps.window_of(day) for day in (min(days), max(days))]
+            found += [window for window in windows if window is not None]
+    if not found:
+        return None
+    return min(start for start, _end in found), max(end for _start, end in found)
+
+
+def _accounts_of(records: Collection[int]) -> dict[int, int]:
+    accounts = PointsAccount.objects.filter(membership__customer_id__in=records)
+    return dict(accounts.values_list("membership__customer_id", "pk"))
+
+
+def _had(rule_ids: Collection[int], accounts: Collection[int]) -> frozenset[tuple[int, int]]:
+    keys = {once_key(rule, account): (rule, account) for rule in rule_ids for account in accounts}
+    found = EarnedLine.objects.filter(once__in=keys).values_list("once", flat=True)
+    return frozenset(keys[key] for key in found if key)
+
+
+def _tiers_of(buyers: Sequence[Buyer]) -> dict[int, list[_Spell]]:
+    spells: dict[int, list[_Spell]] = defaultdict(list)
+    moments = [buyer.ordered_at for buyer in buyers]
+    rows = TierAssignment.objects.filter(
+        Q(until__isnull=True) | Q(until__gt=min(moments)),
+        account__in={buyer.account_id for buyer in buyers if buyer.account_id},
+        since__lte=max(moments),
+    ).order_by("-since", "-pk")
+    for account, tier_id, since, until in rows.values_list(
+        "account_id", "tier_id", "since", "until"
+    ):
+        spells[account].append(_Spell(tier_id, since, until))
+    return dict(spells)
+
+
+def _numbers(
+    programme: Programme, buyers: Sequence[Buyer], asks: Asks
+) -> dict[int, tuple[int, int]]:
+    """Return order id → (whether anything was bought before, which purchase that counts it is).
+
+    Reads indexes of the orders of each person, merged records included; cancelled ones don't count.
+    """
+    order_ids = [buyer.order_id for buyer in buyers if buyer.order_id]
+    if not order_ids or not (asks.before or asks.number):
+        return {}
+    person = Coalesce("customer__person_id", "customer_id", output_field=BigIntegerField())
+    orders = Order.objects.filter(pk__in=order_ids).annotate(buyer=person)
+    own = _earlier().filter(customer_id=OuterRef("buyer"))
+    merged = _earlier().filter(customer__person_id=OuterRef("buyer"))
+    if asks.before:
+        orders = orders.annotate(before=Exists(own) | Exists(merged))
+    else:
+        orders = orders.annotate(before=Constant(False))
+    if asks.number:
+        taking = Q(entry=Order.Entry.LIVE, ordered_at__gte=programme.starts_at)
+        orders = orders.annotate(
+            number=_count(own.filter(taking)) + _count(merged.filter(taking)) + 1
+        )
+    else:
+        orders = orders.annotate(number=Constant(1))
+    return {
+        pk: (int(before), number)
+        for pk, before, number in orders.values_list("pk", "before", "number")
+    }
+
+
+def _earlier() -> QuerySet[Order]:
+    """Orders made before the outer one; of those made at the same instant, the one known first."""
+    return Order.objects.filter(
+        Q(ordered_at__lt=OuterRef("ordered_at")) | Q(pk__lt=OuterRef("pk")),
+        ordered_at__lte=OuterRef("ordered_at"),
+    ).exclude(status=Order.Status.CANCELLED)
+
+
+def _count(orders: QuerySet[Order]) -> Coalesce:
+    counted: QuerySet[Any, Any] = (
+        orders.order_by().annotate(one=Constant(1)).values("one").annotate(n=Count("pk"))
+    )
+    return Coalesce(Subquery(counted.values("n")), 0)
