@@ -3,52 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from collections.abc import Sequence
+from datetime import datetime
 
 from django.db.models import Q, Sum
 
-from common.time import local_date
 from crm.selectors.identity import records_at
-from loyalty.models import Bucket, PointsAccount, PointsEntry, PointsLot
+from loyalty.models import (
+    Bucket,
+    Hold,
+    HoldAllocation,
+    PointsAccount,
+    PointsEntry,
+    PointsLot,
+    PointsTransaction,
+)
+from loyalty.selectors.course import (
+    EXPIRING_WITHIN,
+    LOT_FIELDS,
+    Balance,
+    Course,
+    HoldState,
+    LotState,
+)
 from loyalty.selectors.journal import find_account
 
-EXPIRING_WITHIN = timedelta(days=30)
-
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """Whole points at one moment.
-
-    pending: not usable yet.  active: usable, held ones included.  available: what can be spent.
-    debt: points to be given back out of the next ones.
-    next_release, next_expiry: the next moment some become usable, or lapse (within 30 days), and
-        how many then.
-    """
-
-    pending: int = 0
-    active: int = 0
-    held: int = 0
-    debt: int = 0
-    available: int = 0
-    next_release: datetime | None = None
-    next_release_points: int = 0
-    next_expiry: datetime | None = None
-    next_expiry_points: int = 0
-
-    @property
-    def outstanding(self) -> int:
-        """Pending and active points together, less the debt."""
-        return self.pending + self.active - self.debt
-
-    @property
-    def last_day(self) -> date | None:
-        """The last local day of the points that lapse next."""
-        if self.next_expiry is None:
-            return None
-        return local_date(self.next_expiry - timedelta(microseconds=1))
+__all__ = ["EXPIRING_WITHIN", "Balance", "balance_of", "balances_of", "past_balance_of"]
 
 
 def balance_of(customer_id: int, at: datetime) -> Balance:
@@ -62,31 +42,42 @@ def balance_of(customer_id: int, at: datetime) -> Balance:
 
 
 def balances_of(accounts: Sequence[PointsAccount], at: datetime) -> dict[int, Balance]:
-    """Return account id → balance at the clock ``at``; one query for all of them.
+    """Return account id → balance at the clock ``at``.
 
-    The account's swept figures are corrected by the lots that a sweep has yet to move, so the cost
-    follows what is pending or about to lapse, not the length of the history.
+    One query for all of them; two more where holds ran out that no sweep has ended yet. The
+    account's swept figures are corrected by what time did since, so the cost follows what is
+    pending or about to lapse, not the length of the history.
     """
+    ran_out: dict[int, list[HoldState]] = defaultdict(list)
+    holding = [account.pk for account in accounts if account.held]
+    if holding:
+        holds = Hold.objects.filter(
+            account__in=holding, status=Hold.Status.OPEN, expires_at__lte=at
+        ).prefetch_related("allocations")
+        for hold in holds:
+            ran_out[hold.account_id].append(HoldState.of(hold))
+    horizon = at + EXPIRING_WITHIN
+    due = Q(bucket=Bucket.PENDING) | Q(expires_at__lte=horizon)
+    if idle := [one.pk for one in accounts if one.lapses_at and one.lapses_at <= horizon]:
+        due |= Q(account__in=idle, lapses=True)
+    if freed := {lot for holds in ran_out.values() for one in holds for lot, _points in one.parts}:
+        due |= Q(pk__in=freed)
     lots: dict[int, list[LotState]] = defaultdict(list)
-    for account_id, remaining, bucket, available_from, expires_at in (
-        PointsLot.objects.filter(
-            Q(bucket=Bucket.PENDING) | Q(expires_at__lte=at + EXPIRING_WITHIN),
-            account__in=[account.pk for account in accounts],
-            remaining__gt=0,
-        )
-        .order_by("available_from", "pk")
-        .values_list("account_id", "remaining", "bucket", "available_from", "expires_at")
-    ):
-        lots[account_id].append(LotState(remaining, bucket, available_from, expires_at))
+    rows = PointsLot.objects.filter(
+        due, account__in=[account.pk for account in accounts], remaining__gt=0
+    )
+    for account_id, *lot in rows.order_by("pk").values_list("account_id", *LOT_FIELDS):
+        lots[account_id].append(LotState(*lot))
     return {
-        account.pk: _as_of(
-            at,
+        account.pk: Course(
             lots[account.pk],
+            ran_out[account.pk],
+            idle_at=account.lapses_at,
             pending=account.pending,
             active=account.active,
             held=account.held,
             debt=account.debt,
-        )
+        ).balance_at(at)
         for account in accounts
     }
 
@@ -95,75 +86,61 @@ def past_balance_of(customer_id: int, at: datetime) -> Balance:
     """Return what a customer had at a past moment, as known then; read from the journal.
 
     What is recorded later never changes the answer, nor does a later merge: the points of the
-    records that were the person's then. Holds leave no trace in the journal, so ``held`` is 0.
-    Two queries; the cost follows the length of the history.
+    records that were the person's then. What time did counts from when it took effect, whenever it
+    was booked. Of idle points, ``next_expiry`` is not told: when they would have lapsed is known
+    only while they last. Three queries; the cost follows the length of the history.
     """
+    records = records_at(customer_id, at)
+    by_time = Q(
+        transaction__kind=PointsTransaction.Kind.RELEASE, transaction__effective_at__lte=at
+    ) | Q(
+        transaction__kind=PointsTransaction.Kind.EXPIRE,
+        transaction__effective_at__lte=at,
+        lot__transaction__recorded_at__lte=at,  # what came late may have been over already
+    )
     sums: Counter[str] = Counter()
-    lots = []
-    for lot_id, bucket, available_from, expires_at, points in (
+    lots: dict[int, LotState] = {}
+    for pk, bucket, available_from, expires_at, lapses, points in (
         PointsEntry.objects.filter(
+            Q(transaction__recorded_at__lte=at) | by_time,
             account__isnull=False,
-            transaction__account__membership__customer_id__in=records_at(customer_id, at),
-            transaction__recorded_at__lte=at,
+            transaction__account__membership__customer_id__in=records,
         )
-        .values_list("lot", "bucket", "lot__available_from", "lot__expires_at")
+        .values_list("lot", "bucket", "lot__available_from", "lot__expires_at", "lot__lapses")
         .annotate(points=Sum("amount"))
-        .order_by("lot__available_from", "lot")
+        .order_by("lot", "bucket")
     ):
         sums[bucket] += points
-        if lot_id is not None and points:
-            lots.append(LotState(points, bucket, available_from, expires_at))
-    return _as_of(
-        at,
-        lots,
+        if pk is not None and points:
+            unknown = lapses and expires_at and expires_at > at  # lapsed only later
+            lots[pk] = LotState(
+                pk, points, 0, bucket, available_from, None if unknown else expires_at, lapses
+            )
+    ran_out = _note_holds(lots, at)
+    idle = PointsAccount.objects.filter(
+        membership__customer_id__in=records, lapses_at__lte=at
+    ).values_list("lapses_at", flat=True)
+    return Course(
+        lots.values(),
+        ran_out,
+        idle_at=min(filter(None, idle), default=None),
         pending=sums[Bucket.PENDING],
         active=sums[Bucket.ACTIVE],
+        held=sum(lot.held for lot in lots.values()),
         debt=-sums[Bucket.DEBT],
-    )
+    ).balance_at(at)
 
 
-class LotState(NamedTuple):
-    """What a balance needs of a lot."""
-
-    remaining: int
-    bucket: str
-    available_from: datetime
-    expires_at: datetime | None
-
-
-def _as_of(
-    at: datetime, lots: Iterable[LotState], *, pending: int, active: int, debt: int, held: int = 0
-) -> Balance:
-    """Move lots as the sweeps would have by ``at``. lots: earliest usable first."""
-    releases: Counter[datetime] = Counter()
-    expiries: Counter[datetime] = Counter()
-    for remaining, bucket, available_from, expires_at in lots:
-        left = remaining
-        if bucket == Bucket.PENDING:
-            if available_from > at:
-                releases[available_from] += remaining
-                continue
-            settled = min(debt, remaining)
-            pending, active, debt = (
-                pending - remaining,
-                active + remaining - settled,
-                debt - settled,
-            )
-            left = remaining - settled
-        if expires_at is not None and expires_at <= at:
-            active -= left
-        elif expires_at is not None and left:
-            expiries[expires_at] += left
-    next_release = min(releases, default=None)
-    next_expiry = min((one for one in expiries if one <= at + EXPIRING_WITHIN), default=None)
-    return Balance(
-        pending=pending,
-        active=active,
-        held=held,
-        debt=debt,
-        available=max(0, active - held),
-        next_release=next_release,
-        next_release_points=releases[next_release] if next_release else 0,
-        next_expiry=next_expiry,
-        next_expiry_points=expiries[next_expiry] if next_expiry else 0,
-    )
+def _note_holds(lots: dict[int, LotState], at: datetime) -> list[HoldState]:
+    """Note on lots what holds set aside at ``at``; return the holds that had run out by then."""
+    ran_out: dict[int, HoldState] = {}
+    for hold_id, expires_at, lot_id, points in HoldAllocation.objects.filter(
+        Q(hold__resolved_at__isnull=True) | Q(hold__resolved_at__gt=at),
+        lot__in=lots,
+        hold__recorded_at__lte=at,
+    ).values_list("hold", "hold__expires_at", "lot", "points"):
+        lots[lot_id].held += points
+        if expires_at <= at:
+            hold = ran_out.setdefault(hold_id, HoldState(hold_id, expires_at, []))
+            hold.parts.append((lot_id, points))
+    return list(ran_out.values())
