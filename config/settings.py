@@ -249,6 +249,8 @@ SECURE_SSL_REDIRECT = False  # the proxy in front decides; see docs/guide
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+# The columns of a file to import are matched in one form, with three fields each.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000 + 3 * KEEPWELL_IMPORT_MAX_CELLS
 
 # --- API --------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

@@ -25,6 +25,7 @@ from crm.services.import_mending import mend_import
 from crm.services.imports import check_import, leave_check, start_import
 
 Status = ImportBatch.Status
+RECORDS = ("created", "updated", "unchanged")
 
 
 @require_safe
@@ -53,6 +54,7 @@ def import_check(request: HttpRequest, ref: str) -> HttpResponse:
     if context["state"] == "done":
         mapping_format = batch.mapping.get("date_format", "")
         context |= {
+            "is_usable": any(batch.checked.get(name) for name in RECORDS),
             "mending": mending_of(batch),
             "totals": file_totals(batch),
             "date_formats": [
@@ -67,6 +69,8 @@ def import_check(request: HttpRequest, ref: str) -> HttpResponse:
 def import_mend(request: HttpRequest, ref: str) -> HttpResponse:
     """Replace values, read dates otherwise, make what is missing; then check again."""
     batch = get_import(ref)
+    if batch.status == Status.CHECKING:  # pressed twice
+        return redirect("crm:import_check", ref=ref)
     try:
         mend_import(
             batch_id=batch.pk,

@@ -31,7 +31,7 @@ from crm.selectors.import_matching import Match, fitting, likeness_of, match_of,
 from crm.selectors.import_words import kind_label
 from crm.selectors.imports import get_import, mapping_of
 from crm.services.import_uploads import UploadGone, stored_path
-from crm.services.imports import WrongStep, check_import, match_import
+from crm.services.imports import CHANGEABLE, WrongStep, check_import, match_import
 from crm.views.tabs import is_fragment
 
 REFERS = {"orders", "refunds", "interactions", "complaints", "survey_responses", "cancel_requests"}
@@ -42,6 +42,8 @@ REFERS = {"orders", "refunds", "interactions", "complaints", "survey_responses",
 def import_match(request: HttpRequest, ref: str) -> HttpResponse:
     """Show how the file is read; every change is kept at once, and five rows are read anew."""
     batch = get_import(ref)
+    if batch.status not in CHANGEABLE:  # another tab went on
+        return _lead(request, reverse("crm:import", args=[ref]))
     reason = ""
     try:
         path = stored_path(batch)
@@ -51,7 +53,9 @@ def import_match(request: HttpRequest, ref: str) -> HttpResponse:
             except ValidationError as error:
                 reason = " ".join(error.messages)
         match = match_of(path, batch.kind, mapping_of(batch))
-    except (UploadGone, WrongStep) as error:
+    except WrongStep:  # at this very moment
+        return _lead(request, reverse("crm:import", args=[ref]))
+    except UploadGone as error:
         messages.error(request, str(error))
         return _lead(request, reverse("crm:import_list"))
     except DomainError as error:  # such as another letters' file: choose otherwise

@@ -28,7 +28,7 @@ from crm.selectors.import_totals import (
     foreign_side_by_side,
     side_by_side,
 )
-from crm.selectors.import_words import created_label, kind_choices, kind_label
+from crm.selectors.import_words import column_label, created_label, kind_choices, kind_label
 from crm.selectors.imports import (
     get_import,
     grouped_rejects,
@@ -59,7 +59,10 @@ def show_result(request: HttpRequest, batch: ImportBatch) -> HttpResponse:
     }
     if not context["is_under_way"]:
         context |= {
-            "problems": grouped_rejects(batch) if batch.rejected else [],
+            "problems": [
+                (column_label(one.column), one)
+                for one in (grouped_rejects(batch) if batch.rejected else ())
+            ],
             "created_label": created_label(batch.kind),
             "also_made": [(created_label(one), count) for one, count in also_made(batch).items()],
             "shows_figures": batch.kind == "orders" and batch.status == Status.DONE,

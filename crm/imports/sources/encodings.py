@@ -43,6 +43,19 @@ WORDS = re.compile(rb"(?<![A-Za-z\x80-\xff])[\x80-\xff]{2,}(?![A-Za-z\x80-\xff])
 CLEAR = 0.8  # share of the words from which on an alphabet is sure
 MANY_VALID = 0.2  # share of lines in UTF-8 from which on a broken file is a mixture
 
+OLD_OR_LOCKED_WORKBOOK = bytes.fromhex("d0cf11e0a1b11ae1")  # a workbook with a password is in one
+OTHER_FORMATS = (
+    b"\x89PNG",
+    b"\xff\xd8\xff",  # JPEG
+    b"GIF8",
+    b"%PDF",
+    b"\x1f\x8b",  # gzip
+    b"7z\xbc\xaf",
+    b"Rar!",
+    b"{\\rtf",
+    b"SQLite format 3\0",
+)
+
 
 def find_encoding(path: Path) -> str:
     """Return the codec of a text file.
@@ -50,10 +63,20 @@ def find_encoding(path: Path) -> str:
     A mark at its beginning decides; else UTF-8 if the *whole* file is; else what the lines with
     letters outside of ASCII look like, Windows-1252 in doubt. Reads the file once, in blocks.
 
-    :raises UnreadableFile: part of the file is UTF-8 and part is not, so no reading would be right.
+    :raises UnreadableFile: it is something else than text, or part of it is UTF-8 and part is not,
+        so that no reading would be right.
     """
     with path.open("rb") as file:
         start = file.read(BLOCK)
+    if start.startswith(OLD_OR_LOCKED_WORKBOOK):
+        raise UnreadableFile(
+            _(
+                "This is an Excel file of the old kind (XLS), or one with a password. "
+                "Save it as XLSX without a password, or as CSV."
+            )
+        )
+    if start.startswith(OTHER_FORMATS):
+        raise UnreadableFile(_("This is no table. Save it as CSV or as XLSX, and upload that."))
     for mark, name in MARKS:
         if start.startswith(mark):
             return name

@@ -12,6 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from accounts.models import User
+from common.models import Event
 from common.time import now
 from crm.imports.batches import imports_folder
 from crm.models import Customer, ImportBatch, ImportSource, Location, Order
@@ -26,6 +27,9 @@ from tests.crm.imports.uploads import PEOPLE, make_checked, make_done_import, ma
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 SALES = "order_id,customer_id,ordered_at,amount,location\n1,C-1,2026-02-01,10.50,{}\n"
 MANY_ZEROS = 60_000_000
+CDNOW = (
+    b" 00001 19970101  1   11.77\r\n 00002 19970112  1   12.00\r\n 00002 19970112  5   77.00\r\n"
+)
 
 
 @pytest.fixture
@@ -306,5 +310,120 @@ def test_an_import_that_somebody_built_on_says_why_it_stays(browser: Client) -> 
     assert page.context["reasons"]
     assert "Undo this import" not in page.text
     browser.post(f"/imports/{batch.ref}/undo/")
+    batch.refresh_from_db()
+    assert batch.status == "done"
+
+
+def test_a_file_with_a_password_or_of_another_program_is_named(browser: Client) -> None:
+    locked = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(2_000)
+    for content, words in ((locked, "with a password"), (b"\x89PNG\r\n\x1a\n", "no table")):
+        form = uploaded(browser, content, "file.xlsx").context["form"]
+        assert words in " ".join(form.non_field_errors())
+    assert uploads() == []
+
+
+def test_as_many_columns_are_matched_as_a_file_may_have(browser: Client) -> None:
+    names = ["external_id", "name", *(f"c{number}" for number in range(600))]
+    uploaded(browser, ",".join(names) + "\nC-1,Anna" + ",1" * 600 + "\n", kind="customers")
+    batch = only_batch()
+    answer = browser.post(f"/imports/{batch.ref}/match/", matched(batch, action="check"))
+    assert answer["Location"] == f"/imports/{batch.ref}/check/"
+
+
+def test_a_file_without_rows_leads_to_another_one(browser: Client) -> None:
+    batch = make_checked("external_id,name\n")
+    page = browser.get(f"/imports/{batch.ref}/check/").text
+    assert "The file has no rows below the names of its columns." in page
+    assert "/start/" not in page
+
+
+def test_what_was_recognised_is_said_and_none_of_it_is_a_guess(browser: Client) -> None:
+    batch = make_upload(CDNOW, name="CDNOW_master.txt")
+    page = browser.get(f"/imports/{batch.ref}/match/")
+    assert "Read like CDNOW (master)." in page.text
+    assert page.context["form"]["like"].value() == "preset:cdnow"
+    assert "a guess" not in page.text
+    sent = matched(batch, like="", was_like="preset:cdnow")
+    piece = browser.post(f"/imports/{batch.ref}/match/", sent, headers={"HX-Request": "true"})
+    assert "Read like" not in piece.text
+
+
+def test_customers_made_beside_purchases_are_told_before_and_afterwards(browser: Client) -> None:
+    batch = make_checked(CDNOW)
+    page = browser.get(f"/imports/{batch.ref}/check/")
+    assert page.context["created_label"] == "Purchases created"
+    assert page.context["also_made"] == [("Customers created", 2)]
+    browser.post(f"/imports/{batch.ref}/start/", {"mode": "history"})
+    sweep_imports(now())
+    page = browser.get(f"/imports/{batch.ref}/")
+    assert page.context["batch"].created == 3
+    assert page.context["also_made"] == [("Customers created", 2)]
+    assert page.text.count("btn-primary") == 1
+    assert page.text.index("See retention") < page.text.index("Import next")
+    totals = browser.get(f"/imports/{batch.ref}/totals/").context["sides"]
+    assert [side.customers for side in totals] == [2, 2, 2]
+
+
+def test_undoing_is_asked_once_more(browser: Client) -> None:
+    page = browser.get(f"/imports/{make_done_import().ref}/").text
+    assert "2 records made by this import will be deleted." in page
+    assert page.index("Undo this import") < page.index("Yes, undo it")
+
+
+def test_totals_of_customers_and_of_other_currencies_are_shown(browser: Client) -> None:
+    people = make_done_import()
+    page = browser.get(f"/imports/{people.ref}/totals/")
+    assert [side.customers for _label, side in page.context["named_sides"]] == [2, 2, 2]
+    head = "order_id,customer_id,ordered_at,amount,currency\n"
+    abroad = make_done_import(head + "1,C-1,2026-02-01,10.50,CHF\n2,C-1,2026-02-01,4,USD\n")
+    page = browser.get(f"/imports/{abroad.ref}/totals/")
+    [(currency, sides)] = [(row["currency"], row["sides"]) for row in page.context["foreign"]]
+    assert (currency, [side.orders for side in sides]) == ("CHF", [1, 1, 1])
+
+
+def test_a_file_that_vanished_is_told_at_every_step(browser: Client) -> None:
+    batch = make_checked()
+    page = f"/imports/{batch.ref}/"
+    stored_path(batch).unlink()
+    assert browser.get(f"{page}match/")["Location"] == "/imports/"
+    answer = browser.post(f"{page}start/", {"mode": "history"})
+    assert "not kept any more" in answer.text
+    assert browser.post(f"{page}recheck/").status_code == 302
+    batch.refresh_from_db()
+    assert batch.status == "uploaded"
+
+    ImportBatch.objects.filter(pk=batch.pk).update(status="queued")
+    sweep_imports(now())
+    batch.refresh_from_db()
+    assert (batch.status, batch.created) == ("failed", 0)
+    assert "The uploaded file is gone" in browser.get(page).text
+    assert browser.get(f"{page}rejected-rows.csv").status_code == 409
+
+
+def test_two_tabs_at_different_steps_and_double_clicks_do_no_harm(browser: Client) -> None:
+    batch = make_upload()
+    page = f"/imports/{batch.ref}/"
+    check = matched(batch, action="check")
+    for _again in range(2):
+        answer = browser.post(f"{page}match/", check, follow=True)
+        assert answer.redirect_chain[-1][0] == f"{page}check/"
+    answer = browser.post(f"{page}mend/", {"date_format": ""}, follow=True)
+    assert list(answer.context["messages"]) == []
+    sweep_imports(now())
+    for _again in range(2):
+        assert browser.post(f"{page}start/", {"mode": "history"})["Location"] == page
+    assert Event.objects.filter(kind="import.started", subject_ref=batch.ref).count() == 1
+
+    piece = browser.post(f"{page}match/", check, headers={"HX-Request": "true"})
+    assert piece.headers["HX-Redirect"].endswith(page)
+    for path in ("match/", "check/", "start/"):
+        assert browser.get(f"{page}{path}")["Location"] == page
+    browser.post(f"{page}mend/", {"date_format": "%d.%m.%Y"})
+    browser.post(f"{page}recheck/")
+    sweep_imports(now())
+    batch.refresh_from_db()
+    assert (batch.status, batch.created) == ("done", 2)
+    for path in ("cancel/", "pause/", "resume/"):
+        assert browser.post(f"{page}{path}")["Location"] == page
     batch.refresh_from_db()
     assert batch.status == "done"
