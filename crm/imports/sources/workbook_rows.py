@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -22,6 +24,10 @@ MOST_SHARED = 500_000_000  # bytes of the table of texts, which must be held in 
 BROKEN_WORKBOOK = (
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    RuntimeError,  # encrypted, or packed in a way that nobody unpacks here
+    OverflowError,  # a date beyond all dates
     KeyError,
     ValueError,
     IndexError,

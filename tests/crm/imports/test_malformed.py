@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import date
+from datetime import time as datetime_time
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -103,7 +107,7 @@ def test_each_malformed_row_is_told_with_line_column_and_reason(
 @example(b"\xef\xbb\xbf")
 @example(b"PK\x03\x04 not a workbook")
 @settings(
-    max_examples=tries(200),
+    max_examples=tries(120),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -125,6 +129,55 @@ def test_whatever_the_bytes_are_a_file_is_read_or_refused(tmp_path: Path, conten
         assert outcome.rows >= outcome.rejected
     assert all(reasons)
     assert not Customer.objects.exists()
+
+
+def small_workbook() -> bytes:
+    """A workbook of four customers, of everything a cell may be."""
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    sheet.append(["external_id", "name", "birth_date", "acquisition_cost"])
+    sheet.append(["c1", "Ann", date(1990, 1, 1), 1.5])
+    sheet.append(["#N/A", "#REF!", 1e300, True])
+    sheet.append(["c3", "=1+1", -5, 1e18])
+    sheet.append([None, datetime_time(1, 2), "x" * 40_000, ""])
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+WORKBOOK = small_workbook()
+FLAGS, METHOD = (WORKBOOK.index(b"PK\x01\x02") + place for place in (8, 10))
+
+
+@given(
+    changes=st.lists(
+        st.tuples(st.integers(4, len(WORKBOOK) - 1), st.integers(0, 255)), min_size=1, max_size=30
+    )
+)
+@example(changes=[(FLAGS, 0x01)])  # encrypted
+@example(changes=[(FLAGS, 0x20)])  # patched data
+@example(changes=[(METHOD, 99)])  # packed by a method that nobody knows
+@example(changes=[(METHOD, 14)])
+@example(changes=[(METHOD - 4, 215)])  # needs a version that is not out yet
+@settings(
+    max_examples=tries(120),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_a_damaged_workbook_is_read_or_refused(
+    tmp_path: Path, changes: list[tuple[int, int]]
+) -> None:
+    content = bytearray(WORKBOOK)
+    for place, byte in changes:
+        content[place] = byte
+    path = tmp_path / "file.xlsx"
+    path.write_bytes(content)
+    options: Any = {"mode": "history", "actor": ACTOR, "happened_at": now(), "is_dry_run": True}
+    with suppress(UnreadableFile):
+        look_at(path)
+    with suppress(UnreadableFile):
+        outcome = import_file(kind="customers", path=path, mapping=Mapping(), **options)
+        assert all(row["reason"] for row in outcome.rejects)
 
 
 @pytest.mark.parametrize(
