@@ -33,30 +33,6 @@ def rows_of(source):
         yield from zip(*(chunk.columns[name] for name in source.header), strict=True)
 
 
-@pytest.fixture(scope="module")
-def few_purchases(tmp_path_factory):
-    """A folder with the purchases of every thirtieth household only."""
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    real, small = completejourney._folder(), tmp_path_factory.mktemp("purchases")
-    lines = pq.read_table(real / "transactions.parquet")
-    households = lines["household_id"]
-    every_thirtieth = pc.equal(pc.multiply(pc.divide(households, 30), 30), households)
-    lines = lines.filter(every_thirtieth)
-    products = pq.read_table(real / "products.parquet")
-    sold = pc.is_in(products["product_id"], pc.unique(lines["product_id"]))
-    pq.write_table(lines, small / "transactions.parquet")
-    pq.write_table(products.filter(sold), small / "products.parquet")
-    return small
-
-
-@pytest.fixture
-def few(few_purchases, monkeypatch):
-    """Loads read that folder."""
-    monkeypatch.setattr(completejourney, "_folder", lambda: few_purchases)
-
-
 def test_every_line_comes_to_what_was_paid():
     dataset = completejourney.open_dataset(plan_of(now(), keep_dates=True))
     units: dict[str, int] = {}
