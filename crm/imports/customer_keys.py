@@ -110,7 +110,7 @@ class Keys:
         others = [row for row in rows if row[-1] not in (None, first[-1])]
         reason = _("Line %(line)s gives this customer another id.") % {"line": first[0]}
         refuse((row[0], "external_id", row[-1], reason) for row in others)
-        return [row for row in rows if row not in others]
+        return [row for row in rows if row[-1] in (None, first[-1])]
 
     def split(self, key: str, row: Row) -> tuple[str | None, Row]:
         """Return a record's external id and what else the file says."""
