@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 from django.utils.translation import gettext as _
 
 from crm.imports.bulk import fetch_rows, portions
-from crm.imports.undo_queries import Batch, chains_of, counted, from_root, part_chains_of
+from crm.imports.undo_queries import (
+    Batch,
+    chains_of,
+    counted,
+    from_root,
+    named,
+    part_chains_of,
+)
 from crm.imports.undoing import has_column, is_shared, model_of, reversal_of
 from crm.models import ImportBatch, ImportChange, ImportRange
 from crm.selectors.record_words import records_label
@@ -19,6 +27,7 @@ Status = ImportBatch.Status
 UNDOABLE = (Status.DONE, Status.FAILED, Status.STOPPED)
 AT_ONCE = 2_000  # changes compared at once
 HARMLESS = "customer.exported"
+SHOWN = 3  # rows that a reason names
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +58,14 @@ def why_not(batch: ImportBatch) -> list[Obstacle]:
         text = _("What this import did was not noted, so it can't be undone.")
         return [Obstacle("not_noted", text, batch.created + batch.updated)]
     found = [*_later_imports(batch), *_dependents(own), *_built_on(batch, own)]
-    if changed := _changed(batch) + _added_since(own, batch):
+    away = _changed(batch)
+    if changed := len(away) + _added_since(own, batch):
         text = _("Changed again since: %(count)s.")
-        found.append(Obstacle("changed", text % {"count": changed}, changed))
+        shown: dict[str, Any] = {"count": changed}
+        if names := _names_of(away[:SHOWN]):
+            text = _("Changed again since: %(count)s (%(names)s).")
+            shown["names"] = _listed(names, changed)
+        found.append(Obstacle("changed", text % shown, changed))
     if happened := _happened(own, batch):
         text = _("Recorded since about what it brought: %(count)s.")
         found.append(Obstacle("happened", text % {"count": happened}, happened))
@@ -91,16 +105,24 @@ def _dependents(own: Batch) -> Iterator[Obstacle]:
     roots += [(label, own.added_rows(label)) for label in own.changed]
     chains = [(root, chain) for label, root in roots for chain in chains_of(model_of(label))]
     counts: Counter[str] = Counter()
+    names: dict[str, list[str]] = {}
     questions = [
         f"{from_root(root, chain)} AND NOT ({own.is_own(chain[-1], 'last')})"
         for root, chain in chains
     ]
-    for (_root, chain), count in zip(chains, counted(questions), strict=True):
-        counts[records_label(chain[-1].model)] += count
+    for (_root, chain), question, count in zip(chains, questions, counted(questions), strict=True):
+        what = records_label(chain[-1].model)
+        counts[what] += count
+        if count:
+            names.setdefault(what, []).extend(named(chain[-1].model, question, most=SHOWN))
     for what, count in counts.items():
         if count:
             text = _("%(what)s that refer to what it brought: %(count)s.")
-            yield Obstacle("in_use", text % {"what": what, "count": count}, count)
+            shown: dict[str, Any] = {"what": what, "count": count}
+            if names.get(what):
+                text = _("%(what)s that refer to what it brought: %(count)s (%(names)s).")
+                shown["names"] = _listed(names[what], count)
+            yield Obstacle("in_use", text % shown, count)
 
 
 def _built_on(batch: ImportBatch, own: Batch) -> Iterator[Obstacle]:
@@ -117,18 +139,41 @@ def _built_on(batch: ImportBatch, own: Batch) -> Iterator[Obstacle]:
             yield Obstacle("in_use", text % shown, count)
 
 
-def _changed(batch: ImportBatch) -> int:
-    """Count rows that no longer hold what the import gave them."""
+def _listed(names: list[str], count: int) -> str:
+    """Return a few names as text. count: how many there are in all."""
+    some = list(dict.fromkeys(names))[:SHOWN]
+    return ", ".join(some) + (" …" if count > len(some) else "")
+
+
+def _names_of(changes: list[ImportChange]) -> list[str]:
+    """Return what people call the rows of these changes, as far as they have names."""
+    found: list[str] = []
+    for change in changes:
+        model = model_of(change.table)
+        table = model._meta.db_table
+        at = f"FROM {table} AS last WHERE last.id = {change.object_id}"
+        found += named(model, at, most=1)
+    return found
+
+
+def _changed(batch: ImportBatch) -> list[ImportChange]:
+    """Return the changes whose rows no longer hold what the import gave them."""
     changes = ImportChange.objects.filter(batch=batch).order_by("table", "object_id", "id")
-    count, portion = 0, list[ImportChange]()
+    found, portion = list[ImportChange](), list[ImportChange]()
+
+    def look() -> None:
+        away = altered(portion)
+        found.extend(change for change in portion if change.pk in away)
+        portion.clear()
+
     for change in changes.iterator(chunk_size=AT_ONCE):
         is_full = len(portion) >= AT_ONCE and portion[-1].object_id != change.object_id
         if portion and (portion[0].table != change.table or is_full):
-            count += len(altered(portion))
-            portion = []
+            look()
         if change.after:
             portion.append(change)
-    return count + len(altered(portion))
+    look()
+    return found
 
 
 def altered(changes: list[ImportChange], *, lock: bool = False) -> set[int]:

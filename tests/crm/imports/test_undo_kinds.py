@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
 from django.apps import apps
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from common.models import Event
 from common.time import now
 from crm.imports.engine import Outcome
+from crm.imports.mapping import Mapping
 from crm.models import ImportBatch
-from crm.services.import_undo import undo_import, why_not
+from crm.services import import_undo
+from crm.services.import_undo import begin_undo, undo_import, undo_portion, why_not
 from tests.cast import ACTOR
 from tests.crm.imports.conftest import counts
+from tests.requirements import tries
 
 pytestmark = pytest.mark.django_db
 Import = Callable[..., Outcome]
@@ -145,6 +153,26 @@ def world(imported: Import) -> Import:
     return imported
 
 
+@pytest.fixture
+def killed_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever undoes imports dies again and again, with a portion that is not committed yet."""
+    calls = count(1)
+
+    def killing(work: Callable[..., int | None]) -> Callable[..., int | None]:
+        def die_now_and_then(*given: Any) -> int | None:
+            left = work(*given)
+            if next(calls) % 5 in {1, 4}:
+                raise KeyboardInterrupt
+            return left
+
+        return die_now_and_then
+
+    for name in ("restore_changes", "take_out_made"):
+        monkeypatch.setattr(import_undo, name, killing(getattr(import_undo, name)))
+    monkeypatch.setattr(import_undo, "LARGEST", 2)
+    monkeypatch.setattr(import_undo, "SMALLEST", 1)
+
+
 @pytest.mark.parametrize("mode", ["history", "live"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_import_of_any_kind_is_taken_back_whole(world: Import, kind: str, mode: str) -> None:
@@ -161,3 +189,175 @@ def test_an_import_of_any_kind_is_taken_back_whole(world: Import, kind: str, mod
     assert (batch.status, batch.checked["left"]) == ("undone", 0)
     assert differences(before, dump()) == {}
     assert counts(world(kind, BROUGHT[kind], mode=mode)) == counts(outcome)
+
+
+def test_what_was_told_live_about_a_new_customer_is_a_reason_even_when_that_is_undone(
+    world: Import,
+) -> None:
+    customers = world("customers", "external_id,name\n7,Gus\n")
+    enquiries = "external_id,enquired_at\n7,2024-02-01\n"
+    undo(world("leads", enquiries))
+    undo(world("leads", enquiries, mode="live"))
+
+    batch = ImportBatch.objects.get(ref=customers.batch)
+    assert [(reason.code, reason.count) for reason in why_not(batch)] == [("happened", 1)]
+
+
+@pytest.mark.usefixtures("killed_often")
+def test_an_undo_that_is_killed_again_and_again_goes_on_whatever_the_kind(world: Import) -> None:
+    states = [dump()]
+    outcomes = []
+    for kind in WORLD:  # in an order in which they can refer to each other
+        outcomes.append(world(kind, BROUGHT[kind]))
+        states.append(dump())
+    for outcome, after, before in zip(
+        reversed(outcomes), reversed(states[1:]), reversed(states[:-1]), strict=True
+    ):
+        assert differences(after, dump()) == {}
+        begin_undo(batch=ImportBatch.objects.get(ref=outcome.batch), actor=ACTOR)
+        deaths = 0
+        while ImportBatch.objects.get(ref=outcome.batch).status == "undoing":
+            try:
+                undo_portion(batch_ref=outcome.batch)
+            except KeyboardInterrupt:
+                deaths += 1
+        assert deaths > 1
+        assert differences(before, dump()) == {}
+    assert Event.objects.filter(kind="import.undone").count() == len(outcomes)
+
+
+# -- whatever was imported --
+
+
+def one_of(*values: object) -> st.SearchStrategy[object]:
+    return st.sampled_from(values)
+
+
+WHO, SKU, DAY = one_of(1, 2, 3), one_of("A", "B", ""), one_of("2024-01-01", "2024-02-03")
+WORDS, SHOP = one_of("", "a", "b"), one_of("", "x", "y")
+ROWS = {
+    "locations": ("code,name", (one_of("x", "z"), WORDS)),
+    "products": (
+        "sku,name,special_offer_sku",
+        (one_of("A", "B", "C"), WORDS, one_of("", "A", "C")),
+    ),
+    "customers": (
+        "external_id,name,email,phone,tags,marketing_consent,location",
+        (
+            one_of(1, 2, 3, 4),
+            WORDS,
+            one_of("", "a@x.org", "c@x.org"),
+            one_of("", "89123456789", "89990001122"),
+            one_of("", "vip", "new;vip"),
+            one_of("", "yes", "no"),
+            SHOP,
+        ),
+    ),
+    "rates": ("currency,date,rate", (one_of("EUR", "RUB"), DAY, one_of(1, 90, 91))),
+    "costs": (
+        "period,category,amount,location",
+        (DAY, one_of("marketing", "retention"), one_of(0, 10, 11), SHOP),
+    ),
+    "leads": (
+        "external_id,email,enquired_at,product_sku,source",
+        (one_of(1, 2, 5), one_of("", "a@x.org", "n@x.org"), DAY, SKU, one_of("", "web", "ad")),
+    ),
+    "orders": (
+        "order_id,customer_id,ordered_at,sku,quantity,unit_price,status",
+        (
+            one_of("o1", "o2", "o3", "o4"),
+            WHO,
+            DAY,
+            one_of("A", "B", "N"),
+            one_of(1, 2, 3),
+            one_of(1, "2.5", 7),
+            one_of("", "delivered", "placed", "cancelled"),
+        ),
+    ),
+    "refunds": (
+        "refund_id,order_id,refunded_at,amount,sku,reason",
+        (one_of("r1", "r2"), one_of("o1", "o2"), one_of("2024-02-04"), one_of(0, 1, 4), SKU, WORDS),
+    ),
+    "interactions": (
+        "external_id,customer_id,occurred_at,channel,direction,text",
+        (
+            one_of("i1", "i2", "i3", "i4"),
+            WHO,
+            DAY,
+            one_of("phone", "email"),
+            one_of("inbound", "outbound", "internal", ""),
+            WORDS,
+        ),
+    ),
+    "cancel_requests": (
+        "external_id,customer_id,requested_at,outcome",
+        (one_of("q1", "q2"), WHO, DAY, one_of("", "open", "stayed", "left")),
+    ),
+    "complaints": (
+        "external_id,opened_at,customer_id,product_sku,text,status,resolved_at",
+        (
+            one_of("c1", "c2", "c3"),
+            one_of("2024-01-05"),
+            one_of(1, 2, ""),
+            SKU,
+            WORDS,
+            one_of("", "resolved", "closed"),
+            one_of("2024-01-09"),
+        ),
+    ),
+    "survey_responses": (
+        "external_id,customer_id,kind,score,answered_at,survey,comment",
+        (
+            one_of("s1", "s2", "s3"),
+            WHO,
+            one_of("nps", "csat"),
+            one_of(4),
+            one_of("2024-01-06"),
+            one_of("", "Tea", "Cup"),
+            WORDS,
+        ),
+    ),
+}
+
+
+@st.composite
+def files(draw: st.DrawFn) -> tuple[str, str, dict[str, Any]]:
+    """A kind, a file of up to four rows, and how it is imported."""
+    kind = draw(st.sampled_from(sorted(ROWS)))
+    header, cells = ROWS[kind]
+    rows = draw(st.lists(st.tuples(*cells), min_size=1, max_size=4))
+    mapping = Mapping(
+        overwrite=draw(st.sampled_from(["filled", "empty", "nothing"])),
+        match_by=draw(st.sampled_from(["", "email"])) if kind == "customers" else "",
+        create_missing=kind == "orders" and draw(st.booleans()),
+    )
+    text = "\n".join([header, *(",".join(map(str, row)) for row in rows)])
+    return kind, text, {"mapping": mapping}
+
+
+@settings(
+    max_examples=tries(40),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    wanted=st.lists(files(), min_size=1, max_size=3),
+    mode=st.sampled_from(["history", "live"]),
+    portion=st.sampled_from([1, 2, 200]),
+)
+def test_imports_undone_one_after_the_other_leave_every_table_as_it_was(
+    world: Import, wanted: list[tuple[str, str, dict[str, Any]]], mode: str, portion: int
+) -> None:
+    """The first one may be live; what a later live one told about its rows stays told."""
+    with transaction.atomic():
+        done = []
+        for kind, text, options in wanted:
+            before = dump()
+            options["mode"] = "history" if done else mode
+            done.append((world(kind, text, **options), before))
+        for outcome, before in reversed(done):
+            undo(outcome, portion=portion)
+            assert differences(before, dump()) == {}
+        kind, text, options = wanted[0]
+        assert counts(world(kind, text, **options)) == counts(done[0][0])
+        transaction.set_rollback(True)
