@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -15,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from common.time import organisation_timezone
 from crm.forms.filters import SELECT
 from crm.imports.detection import Findings
+from crm.imports.formats import EXAMPLE
 from crm.imports.kinds import kinds
 from crm.imports.mapping import Mapping
 from crm.models import ImportBatch
@@ -23,7 +23,6 @@ from crm.selectors.import_words import column_label, kind_choices
 from crm.selectors.imports import sources_of
 
 MAKE = "+make"  # instead of one of our values: record what is not known
-EXAMPLE = datetime(2026, 12, 31, 14, 30)  # noqa: DTZ001 - shows a format
 ENCODINGS = ("utf-8", "utf-16", "cp1251", "cp1252", "iso8859-1", "gb18030", "shift_jis")
 DELIMITERS = {
     ",": gettext_lazy("comma"),

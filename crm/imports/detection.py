@@ -38,6 +38,7 @@ MORE_ROWS = 200_000  # looked through for a day above 12, where day and month ca
 SHOWN_ROWS = 5
 SHOWN_VALUES = 20
 NUMBER = re.compile(r"[$€£¥₽]? ?[+-]?\d[\d\s.,’']*( ?[$€£¥₽%])?")
+MOSTLY = 0.8
 COMMA_IS_DECIMAL = re.compile(r"\D*\d+,(\d{1,2}|\d{4,})\D*|\D*\d{1,3}([.\s]\d{3})+,\d+\D*")
 POINT_IS_DECIMAL = re.compile(r"\D*\d+\.(\d{1,2}|\d{4,})\D*|\D*\d{1,3}(,\d{3})+\.\d+\D*")
 
@@ -145,7 +146,14 @@ def look_at(path: Path, mapping: Mapping | None = None) -> Findings:
         header=shape.header,
         samples=table[:SHOWN_ROWS],
         values={name: column[:SHOWN_VALUES] for name, column in texts.items()},
-        decimal_comma=_is_comma_decimal([texts[name] for name in numbers], workbook),
+        decimal_comma=_is_comma_decimal(
+            [
+                column
+                for name, column in texts.items()
+                if name not in formats and _are_mostly_numbers(column)
+            ],
+            workbook,
+        ),
         date_formats=together,
         date_columns=list(formats),
         number_columns=numbers,
@@ -226,6 +234,11 @@ def _decide(
                 if len(left) == 1:
                     return left
     return together
+
+
+def _are_mostly_numbers(column: Sequence[str]) -> bool:
+    """Whether a column is one of numbers, but for a few slips such as “N/A”."""
+    return sum(bool(NUMBER.fullmatch(text)) for text in column) >= MOSTLY * max(len(column), 1)
 
 
 def _is_comma_decimal(columns: Sequence[Sequence[str]], workbook: bool) -> bool:

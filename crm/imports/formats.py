@@ -34,6 +34,9 @@ def plain_number(text: str, *, decimal_comma: bool) -> str:
     return text.replace(",", "") if _GROUPS_BY_COMMA.fullmatch(text) else text
 
 
+EXAMPLE = datetime(2026, 12, 31, 14, 30)  # noqa: DTZ001 - shows a format
+
+
 def read_time(text: str, date_format: str) -> str | datetime:
     """Return a time as ISO text, or as what its format makes of it; naive where it is.
 
@@ -52,7 +55,8 @@ def read_time(text: str, date_format: str) -> str | datetime:
         except ValueError:
             continue
     raise ValidationError(
-        _("This is not a time of the form %(format)s.") % {"format": date_format}, code="time"
+        _("This is no date like %(example)s.") % {"example": EXAMPLE.strftime(date_format)},
+        code="time",
     )
 
 

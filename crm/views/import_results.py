@@ -58,13 +58,15 @@ def show_result(request: HttpRequest, batch: ImportBatch) -> HttpResponse:
         "step": 5,
     }
     if not context["is_under_way"]:
+        beside = also_made(batch)
         context |= {
+            "made": batch.created + sum(beside.values()),
             "problems": [
                 (column_label(one.column), one)
                 for one in (grouped_rejects(batch) if batch.rejected else ())
             ],
             "created_label": created_label(batch.kind),
-            "also_made": [(created_label(one), count) for one, count in also_made(batch).items()],
+            "also_made": [(created_label(one), count) for one, count in beside.items()],
             "shows_figures": batch.kind == "orders" and batch.status == Status.DONE,
             "next_kinds": _next_kinds(batch) if batch.status == Status.DONE else [],
             "error": _error_of(batch),

@@ -116,6 +116,12 @@ def test_decimal_commas_are_told_from_the_numbers(found, texts, is_comma):
     assert found("a;amount\n" + "".join(f"x;{text}\n" for text in texts)).decimal_comma == is_comma
 
 
+def test_a_slip_among_numbers_does_not_hide_their_decimal_comma(found):
+    rows = [f"x;1.00{number},50\n" for number in range(9)]
+    assert found("a;amount\n" + "".join([*rows, "x;N/A\n"])).decimal_comma
+    assert not found("a;street\n" + "x;Long Street 1,5\nx;Hill 2,7\n").decimal_comma
+
+
 @pytest.mark.parametrize(
     ("text", "has_header"),
     [
