@@ -8,11 +8,8 @@ from django.utils.translation import pgettext_lazy
 
 from common.forms import DecimalField, InstantField, LineField
 from loyalty.models import RuleVersion
-from loyalty.services.programme import (
-    LEAST_AMOUNT,
-    LONGEST_WINDOW,
-    MOST_POINTS,
-)
+from loyalty.services.programme import LONGEST_WINDOW
+from loyalty.services.rules import LEAST_AMOUNT, MOST_POINTS
 
 
 class ProgrammeForm(forms.Form):

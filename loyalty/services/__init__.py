@@ -5,13 +5,19 @@ from loyalty.services.ledger import SourceKeyReused
 from loyalty.services.members import enrol_customers, new_card_number
 from loyalty.services.programme import (
     ProgrammeRuns,
-    VersionTooEarly,
-    change_rule,
+    change_terms,
     ensure_programme,
     open_programme,
 )
 from loyalty.services.release import release_batch
 from loyalty.services.reversal import NothingToReverse, reverse_award
+from loyalty.services.rules import (
+    VersionTooEarly,
+    add_rule,
+    change_rule,
+    rename_rule,
+    stop_rule,
+)
 from loyalty.services.sweeps import accrue_due, release_due
 
 __all__ = [
@@ -21,14 +27,18 @@ __all__ = [
     "SourceKeyReused",
     "VersionTooEarly",
     "accrue_due",
+    "add_rule",
     "award_batch",
     "award_points",
     "change_rule",
+    "change_terms",
     "enrol_customers",
     "ensure_programme",
     "new_card_number",
     "open_programme",
     "release_batch",
     "release_due",
+    "rename_rule",
     "reverse_award",
+    "stop_rule",
 ]
