@@ -16,10 +16,12 @@ from common.models import Event
 from common.time import now
 from crm.imports.engine import Outcome
 from crm.imports.mapping import Mapping
-from crm.models import ImportBatch
+from crm.models import ContactCadence, Conversation, ImportBatch
 from crm.services import import_undo
+from crm.services.cadences import set_cadence
 from crm.services.import_undo import begin_undo, undo_import, undo_portion, why_not
-from tests.cast import ACTOR
+from crm.services.interactions import NewContact, post_interaction
+from tests.cast import ACTOR, NOON, make_customer
 from tests.crm.imports.conftest import counts
 from tests.requirements import tries
 
@@ -189,6 +191,72 @@ def test_an_import_of_any_kind_is_taken_back_whole(world: Import, kind: str, mod
     assert (batch.status, batch.checked["left"]) == ("undone", 0)
     assert differences(before, dump()) == {}
     assert counts(world(kind, BROUGHT[kind], mode=mode)) == counts(outcome)
+
+
+CONTACTS = "external_id,customer_id,occurred_at,channel,direction,text\n"
+
+
+@pytest.mark.parametrize("mode", ["history", "live"])
+def test_who_waited_waits_again_and_is_due_again_when_contacts_are_taken_back(
+    imported: Import, mode: str
+) -> None:
+    ann = make_customer(external_id="1", happened_at=NOON)
+    set_cadence(customer_id=ann.pk, every_days=7, happened_at=NOON, actor=ACTOR)
+    question = NewContact(
+        channel="email", direction="inbound", customer_id=ann.pk, text="Where is it?"
+    )
+    asked, _is_new = post_interaction(contact=question, happened_at=NOON, actor=ACTOR)
+    waiting = Conversation.objects.get(pk=asked.conversation_id)
+    assert waiting.waiting_since == NOON
+    before = dump()
+
+    outcome = imported(
+        "interactions",
+        CONTACTS + "i1,1,2026-03-02 13:00,email,outbound,There\ni2,1,2026-03-03,email,inbound,Ah\n",
+        mode=mode,
+    )
+    assert counts(outcome) == (2, 0, 0, 0)
+    waiting.refresh_from_db()
+    assert (waiting.waiting_since == NOON) == (mode == "history")
+    assert ContactCadence.objects.get().last_contact_at != NOON
+
+    undo(outcome, portion=1)
+
+    assert differences(before, dump()) == {}
+
+
+def test_a_corrected_contact_that_is_no_history_is_what_it_was(imported: Import) -> None:
+    make_customer(external_id="1", happened_at=NOON)
+    asked = "i1,1,2026-03-02 13:00,email,inbound,Where?\n"
+    imported(
+        "interactions",
+        CONTACTS + asked + "i2,1,2026-03-02 15:00,email,outbound,Here\n",
+        mode="live",
+    )
+    before = dump()
+    moved = "i2,1,2026-03-02 12:30,email,outbound,Hello\n"  # so the question waits again
+    outcome = imported("interactions", CONTACTS + moved)
+    assert counts(outcome) == (0, 1, 0, 0)
+    assert Conversation.objects.get().waiting_since is not None
+
+    undo(outcome)
+
+    assert differences(before, dump()) == {}
+
+
+def test_a_contact_that_ended_a_rhythms_task_leaves_it_due_at_once(imported: Import) -> None:
+    ann = make_customer(external_id="1", happened_at=NOON)
+    set_cadence(customer_id=ann.pk, every_days=7, happened_at=NOON, actor=ACTOR)
+    ContactCadence.objects.update(next_due_at=None)  # its task is open
+    began = now()
+    outcome = imported("interactions", CONTACTS + "i1,1,2026-05-02 13:00,email,outbound,There\n")
+
+    undo(outcome)
+
+    rhythm = ContactCadence.objects.get()
+    assert rhythm.last_contact_at is None
+    assert rhythm.next_due_at is not None
+    assert began <= rhythm.next_due_at <= now()
 
 
 def test_what_was_told_live_about_a_new_customer_is_a_reason_even_when_that_is_undone(
