@@ -19,7 +19,7 @@ from common.time import FIRST_YEAR, LAST_YEAR
 from crm.imports.mapping import Mapping, ValueMap
 
 Stored = str | int | None
-MEMO_LIMIT = 200_000  # distinct texts remembered per column, whatever the size of the file
+MEMO_LIMIT = 50_000  # distinct texts remembered per column, whatever the size of the file
 NO_MONEY = Decimal(0)
 _UTC = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ", re.ASCII)
 LANGUAGE_NAMES = {"zh": "zh-hans", "zh-cn": "zh-hans", "cn": "zh-hans"}

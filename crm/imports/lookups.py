@@ -15,11 +15,12 @@ from django.utils.translation import gettext as _
 from common.validators import clean_email, clean_phone
 from crm.imports import columns as read
 from crm.imports.bulk import MOST_PARAMETERS, fetch_rows, portions
-from crm.imports.columns import MEMO_LIMIT, Bad, Column, Stored
+from crm.imports.columns import Bad, Column, Stored
 from crm.imports.forgotten import erased_values, forgotten
 from crm.imports.mapping import Mapping
 from crm.models import ContactPoint, Customer, ErasedIdentity
 
+MOST_KNOWN = 200_000  # records remembered: more than texts, since each costs a query
 ADDRESSES = {"email": clean_email, "phone": clean_phone}  # what ``match_by`` may be beside the id
 
 
@@ -34,7 +35,7 @@ class Lookup:
 
     def find(self, texts: Sequence[Stored | Bad]) -> list[int | Bad | None]:
         """Return the id per text; None stays None, and what is bad stays bad."""
-        if len(self.ids) > MEMO_LIMIT:
+        if len(self.ids) > MOST_KNOWN:
             self.ids = {None: None}
         distinct = set(texts)
         new = [text for text in distinct - self.ids.keys() if isinstance(text, str)]

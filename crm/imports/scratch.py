@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.errors import Conflict
 
-FETCH_ROWS = 20_000
+FETCH_ROWS = 5_000
 Row = tuple[Any, ...]
 Reject = tuple[int, str, str, str]  # line, column, value, reason
 
