@@ -47,6 +47,7 @@ def mending_of(batch: ImportBatch) -> Board:
     """Return what the last check would refuse, and how it can be mended; at most one query."""
     columns = columns_of(batch.kind, mapping_of(batch))
     found = []
+    may_make = not batch.mapping.get("create_missing")
     for problem in problems_of(batch):
         column = columns.get(problem.column)
         made_by = getattr(column.parse, "__qualname__", "").partition(".")[0] if column else ""
@@ -55,7 +56,9 @@ def mending_of(batch: ImportBatch) -> Board:
         if problem.column == "location" and column:
             by = "shop"
         elif problem.column in MAKEABLE and batch.kind == "orders":
-            by = "" if batch.mapping.get("create_missing") else "make"
+            is_named = any(value for value, _count in problem.values)
+            by = "make" if is_named and may_make else ""
+            may_make = may_make and not by  # one tick makes customers and products
         elif column and problem.values and not asks_dates and problem.column not in WHO:
             by = "values"
         found.append(Mending(problem, column_label(problem.column), by, asks_dates))

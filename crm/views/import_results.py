@@ -186,7 +186,7 @@ def _error_of(batch: ImportBatch) -> str:
         return _(
             "Something went wrong on our side; the people who run Keepwell find it in the log."
         )
-    return batch.error
+    return _(batch.error) if batch.error else ""
 
 
 def _next_kinds(batch: ImportBatch) -> list[tuple[str, str]]:

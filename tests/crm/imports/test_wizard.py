@@ -16,6 +16,7 @@ from common.models import Event
 from common.time import now
 from crm.imports.batches import imports_folder
 from crm.models import Customer, ImportBatch, ImportSource, Location, Order
+from crm.privacy.uploads import ERASED_NOTICE
 from crm.selectors.import_matching import match_of
 from crm.selectors.imports import mapping_of
 from crm.services.import_sweep import sweep_imports
@@ -226,6 +227,31 @@ def test_an_unknown_shop_is_mended_in_place_without_touching_the_file(
     assert batch.mapping["values"] == {"location": {"Nord": "north"}}
     assert Location.objects.filter(code="Süd").exists()
     assert not Order.objects.exists()
+
+
+def test_whom_nobody_knows_is_offered_to_be_made_once(browser: Client) -> None:
+    head = "order_id,customer_id,ordered_at,sku,quantity,unit_price\n"
+    batch = make_checked(head + "1,C-1,2026-02-01,T-1,1,5\n2,,2026-02-01,T-2,1,5\n")
+    page = browser.get(f"/imports/{batch.ref}/check/")
+    assert page.text.count('name="create_missing"') == 1
+    assert page.text.count("btn-primary") == 1  # to mend, since nothing could be imported
+    browser.post(f"/imports/{batch.ref}/mend/", {"create_missing": "yes"})
+    sweep_imports(now())
+    page = browser.get(f"/imports/{batch.ref}/check/")
+    assert (page.context["found"]["created"], page.context["found"]["rejected"]) == (1, 1)
+    assert "create_missing" not in page.text
+
+
+def test_why_an_import_ended_is_told_in_words(browser: Client) -> None:
+    batch = make_done_import()
+    for error, words in (
+        ("KeyError", "Something went wrong on our side"),
+        (ERASED_NOTICE, "names somebody who was erased"),
+    ):
+        ImportBatch.objects.filter(pk=batch.pk).update(status="failed", error=error)
+        page = browser.get(f"/imports/{batch.ref}/").text
+        assert words in page
+        assert "KeyError" not in page
 
 
 def test_a_form_that_was_tampered_with_mends_nothing(browser: Client) -> None:
