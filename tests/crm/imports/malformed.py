@@ -312,18 +312,18 @@ def _cells(kind: str, wrong: Wrong) -> list[tuple[str, str]]:
 
 def spoiled(kind: str, number: int, wrong: str, name: str, text: str) -> BadRow:
     """Return a row in which one cell can't be used."""
-    return BadRow(_line(list((usable(kind, number) | {name: text}).values())), wrong, name, text)
+    return BadRow(csv_line(list((usable(kind, number) | {name: text}).values())), wrong, name, text)
 
 
 def broken(kind: str, number: int, wrong: str) -> BadRow:
     """Return a row that does not come apart as it should."""
     cells = list(usable(kind, number).values())
     line = {
-        "too few cells": lambda: _line(cells[:-1]),
-        "too many cells": lambda: _line([*cells, "more"]),
-        "a quote that is never closed": lambda: '"' + _line(cells),
-        "text behind a quote": lambda: f'"{cells[0]}"x' + _line(cells)[len(cells[0]) :],
-        "a cell longer than any": lambda: _line([*cells[:-1], "x" * 32_768]),
+        "too few cells": lambda: csv_line(cells[:-1]),
+        "too many cells": lambda: csv_line([*cells, "more"]),
+        "a quote that is never closed": lambda: '"' + csv_line(cells),
+        "text behind a quote": lambda: f'"{cells[0]}"x' + csv_line(cells)[len(cells[0]) :],
+        "a cell longer than any": lambda: csv_line([*cells[:-1], "x" * 32_768]),
     }[wrong]()
     return BadRow(line, wrong, "", "")
 
@@ -333,7 +333,7 @@ def malformed_file(kind: str, rows: Sequence[BadRow]) -> str:
     first = usable(kind, 1)
     if kind == "points_balances":
         first["customer_id"] = "member"  # a balance comes in whole, or not at all
-    lines = [_line(list(first)), _line(list(first.values()))]
+    lines = [csv_line(list(first)), csv_line(list(first.values()))]
     return "".join([*lines, *(row.line for row in rows)])
 
 
@@ -358,7 +358,8 @@ def make_programme() -> None:
     open_programme(name="Sunny", starts_at=starts_at, happened_at=now(), actor=ACTOR)
 
 
-def _line(cells: Sequence[str]) -> str:
+def csv_line(cells: Sequence[str]) -> str:
+    """Return a row as it stands in a file."""
     file = io.StringIO()
     csv.writer(file, lineterminator="\n").writerow(cells)
     return file.getvalue()
