@@ -13,6 +13,7 @@ from common.time import now
 from crm.models import Order
 from loyalty.models import PointsLot, PointsTransaction
 from loyalty.selectors.due import earn_key, reversal_key
+from loyalty.services.consumption import free_of
 from loyalty.services.ledger import (
     REVERSED,
     Draft,
@@ -82,7 +83,7 @@ def reverse_award(*, order_id: int, happened_at: datetime, actor: str) -> Points
     )
     missing = earned.points
     for lot in _lots_to_take_from(earned, account_id, clock):
-        points = min(missing, lot.remaining)
+        points = min(missing, free_of(lot))
         draft.move(lot, lot.bucket, -points)
         missing -= points
     draft.owe(missing)

@@ -3,23 +3,25 @@
 A person's points stand in one account, the *home*: that of their own record or, if they have none,
 of the first other record with one. A lot belongs to the record whose purchase earned it. Merging
 moves the other accounts' lots, pending ones and dates included, and their debt; debt is settled at
-once out of usable points, as after every credit. Undoing moves each lot that is left to the home of
-the record it belongs to, gives back what was settled, and lets the debt return. What was used,
-lapsed or repaid meanwhile stays so.
+once out of usable points, as after every credit. What holds set aside goes along. Undoing moves
+each lot that is left to the home of the record it belongs to, gives back what was settled, and lets
+the debt return. What was used, lapsed or repaid meanwhile stays so. A hold on points of both lets
+them go.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from django.db.models import Sum
 
 from common.registry import IdentityChange
 from common.time import now
-from loyalty.models import Bucket, PointsAccount, PointsEntry, PointsLot, PointsTransaction
+from loyalty.models import Bucket, Hold, PointsAccount, PointsEntry, PointsLot, PointsTransaction
 from loyalty.selectors.programme import get_programme
+from loyalty.services.catch_up import catch_up, draft_expiry_after, draft_let_go
 from loyalty.services.ledger import (
     ACTIVE,
     DEBT,
@@ -27,10 +29,10 @@ from loyalty.services.ledger import (
     LockedAccount,
     hash_request,
     lock_accounts,
+    store_held,
     write_drafts,
 )
 from loyalty.services.members import enrol_customers
-from loyalty.services.release import draft_releases
 
 MOVED = Bucket.MOVED.value
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -61,6 +63,7 @@ def _join(change: IdentityChange, accounts: dict[int, int]) -> None:
             target=home,
             debt=move.accounts[other].debt,
         )
+        move.accounts[other].lapses_at = None
     move.settle(home)
     move.write()
 
@@ -82,6 +85,9 @@ def _split(change: IdentityChange, accounts: dict[int, int]) -> None:
             )[group[0]]
         homes[group] = home
     move = _Transfer(change, [*accounts.values(), *filter(None, homes.values())])
+    move.let_go_of_shared(
+        together, {record: homes[group] or together for group in groups for record in group}
+    )
     move.restore(together, settled)
     for group in groups:
         home = homes[group]
@@ -111,10 +117,15 @@ class _Transfer:
         self.change = change
         self.accounts = lock_accounts(set(account_ids))
         self.clock = now()
-        write_drafts(draft_releases(self.accounts, self.clock), recorded_at=self.clock)
+        catch_up(self.accounts, self.clock)
         self.lots = list(
             PointsLot.objects.filter(account__in=self.accounts)
             .select_related("transaction__order", "transaction__account__membership")
+            .order_by("pk")
+        )
+        self.holds = list(
+            Hold.objects.filter(account__in=self.accounts, status=Hold.Status.OPEN)
+            .prefetch_related("allocations")
             .order_by("pk")
         )
         self._drafts: list[Draft] = []
@@ -131,6 +142,10 @@ class _Transfer:
         """Move lots, and some debt, from one account to another."""
         out = self._draft(source, f"out:{source}:{target}")
         into = self._draft(target, f"in:{source}:{target}")
+        out.account.held -= sum(lot.held for lot in lots)
+        into.account.held += sum(lot.held for lot in lots)
+        if any(lot.lapses for lot in lots):
+            into.account.extend(out.account.lapses_at or into.account.lapses_at)
         for lot in lots:
             points = lot.remaining
             out.move(lot, lot.bucket, -points)
@@ -149,14 +164,33 @@ class _Transfer:
             into.event = "points.moved"
             self._drafts += [out, into]
 
+    def let_go_of_shared(self, account_id: int, homes: Mapping[int, int]) -> None:
+        """End the account's holds on lots that part. homes: record id → account id then."""
+        lots = {lot.pk: lot for lot in self.lots}
+        for hold in self.holds:
+            parts = [(lots[part.lot_id], part.points) for part in hold.allocations.all()]
+            if len({homes.get(self.record_of(lot), account_id) for lot, _points in parts}) > 1:
+                self._drafts += draft_let_go(
+                    self.accounts[account_id], parts, hold_id=hold.pk, at=self.clock
+                )
+                hold.status, hold.resolved_at = Hold.Status.VOIDED, self.clock
+
     def restore(self, account_id: int, settled: dict[int, int]) -> None:
-        """Give back to the lots what they paid of a debt that is about to return."""
+        """Give back to the lots what they paid of a debt that is about to return.
+
+        Of a lot whose time is over by now the points expire at once.
+        """
         draft = self._draft(account_id, "restore")
+        given_back = []
         for lot in self.lots:
             if lot.account_id == account_id and lot.pk in settled:
                 draft.move(lot, lot.bucket, settled[lot.pk])
                 draft.owe(settled[lot.pk])
+                given_back.append((lot, settled[lot.pk]))
         self._keep(draft)
+        self._drafts += draft_expiry_after(
+            self.accounts[account_id], given_back, key=self.change.key, clock=self.clock
+        )
 
     def settle(self, account_id: int) -> None:
         """Pay an account's debt out of its usable points, soonest-expiring first."""
@@ -173,12 +207,20 @@ class _Transfer:
         self._keep(draft)
 
     def write(self) -> None:
-        """Write the journal, and where the lots stand now."""
+        """Write the journal, and where lots and holds stand now."""
         write_drafts(self._drafts, recorded_at=self.clock)
         for target, lot_ids in self._moved.items():
             for start in range(0, len(lot_ids), AT_ONCE):
                 chunk = PointsLot.objects.filter(pk__in=lot_ids[start : start + AT_ONCE])
                 chunk.update(account=target)
+        if not self.holds:
+            return
+        lots = {lot.pk: lot for lot in self.lots}
+        for hold in self.holds:
+            for part in hold.allocations.all()[:1]:
+                hold.account_id = lots[part.lot_id].account_id
+        Hold.objects.bulk_update(self.holds, ["account", "status", "resolved_at"])
+        store_held(self.accounts.values(), [lot for lot in self.lots if lot.remaining])
 
     def _keep(self, draft: Draft) -> None:
         if draft.entries:

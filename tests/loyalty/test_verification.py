@@ -74,7 +74,9 @@ def test_a_tampered_balance_is_named(ledger) -> None:
     assert drifts() == {
         ("account_active", ref, 100, 1000),
         ("account_debt", ref, 0, 3),
+        ("account_debt_unpaid", ref, 0, 1000),
         ("account_lots_active", ref, 100, 1000),
+        ("programme_issued", "programme", 137, 140),
     }
 
 
@@ -84,13 +86,17 @@ def test_a_tampered_lot_is_named(ledger) -> None:
         ("lot_remaining", ledger.source_key, 100, 60),
         ("lot_bucket", ledger.source_key, 100, 60),
         ("account_lots_active", ledger.account.ref, 60, 100),
+        ("programme_issued", "programme", 100, 140),
     }
 
 
 def test_a_tampered_transaction_is_named(ledger) -> None:
     with triggers_lifted():
         PointsTransaction.objects.filter(pk=ledger.pk).update(points=7)
-    assert drifts() == {("transaction_points", ledger.source_key, 100, 7)}
+    assert drifts() == {
+        ("transaction_points", ledger.source_key, 100, 7),
+        ("earned_lines", ledger.source_key, 100, 7),
+    }
 
 
 def test_a_deleted_transaction_is_noticed(ledger) -> None:
