@@ -110,11 +110,13 @@ def _dependents(own: Batch) -> Iterator[Obstacle]:
         f"{from_root(root, chain)} AND NOT ({own.is_own(chain[-1], 'last')})"
         for root, chain in chains
     ]
+    present = []
     for (_root, chain), question, count in zip(chains, questions, counted(questions), strict=True):
-        what = records_label(chain[-1].model)
-        counts[what] += count
+        counts[records_label(chain[-1].model)] += count
         if count:
-            names.setdefault(what, []).extend(named(chain[-1].model, question, most=SHOWN))
+            present.append((chain[-1].model, question))
+    for (model, _question), few in zip(present, named(present, most=SHOWN), strict=True):
+        names.setdefault(records_label(model), []).extend(few)
     for what, count in counts.items():
         if count:
             text = _("%(what)s that refer to what it brought: %(count)s.")
@@ -147,13 +149,12 @@ def _listed(names: list[str], count: int) -> str:
 
 def _names_of(changes: list[ImportChange]) -> list[str]:
     """Return what people call the rows of these changes, as far as they have names."""
-    found: list[str] = []
-    for change in changes:
-        model = model_of(change.table)
-        table = model._meta.db_table
-        at = f"FROM {table} AS last WHERE last.id = {change.object_id}"
-        found += named(model, at, most=1)
-    return found
+    models = [model_of(change.table) for change in changes]
+    rows = [
+        (model, f"FROM {model._meta.db_table} AS last WHERE last.id = {change.object_id}")
+        for model, change in zip(models, changes, strict=True)
+    ]
+    return [name for few in named(rows, most=1) for name in few]
 
 
 def _changed(batch: ImportBatch) -> list[ImportChange]:
