@@ -21,10 +21,14 @@ def register() -> None:
     """Called once, when the apps are ready."""
     from loyalty import exports, imports  # noqa: F401 - imports registers itself
     from loyalty.services import accrue_due, release_due
+    from loyalty.services.holds import time_out_due
     from loyalty.services.transfers import follow_identity
+    from loyalty.services.vouchers import lapse_due
 
     register_sweeper("loyalty.accrue", accrue_due, order=10)
     register_sweeper("loyalty.release", release_due, order=11)
+    register_sweeper("loyalty.time_out_holds", time_out_due, order=12)
+    register_sweeper("loyalty.lapse_vouchers", lapse_due, order=14)
     registry.menu_entries.append(
         registry.MenuEntry(_("Points"), "loyalty:programme", "coins", frozenset(STAFF_ROLES), 30)
     )
@@ -100,9 +104,20 @@ def _register_events() -> None:
     registry.register_event("points.reversed", _("Points taken back"), "arrow-back-up", points)
     registry.register_event("points.expired", _("Points expired"), "clock", points)
     registry.register_event("points.moved", _("Points moved between cards"), "coins", points)
+    registry.register_event("points.redeemed", _("Points used"), "gift", points)
+    registry.register_event("points.restored", _("Points given back"), "arrow-back-up", points)
+    registry.register_event("voucher.used", _("Voucher used"), "receipt", points)
+    registry.register_event("voucher.lapsed", _("Voucher lapsed"), "receipt", points)
+    registry.register_event("reward.added", _("Reward added"), "gift")
+    registry.register_event("reward.changed", _("Reward changed"), "gift")
+    registry.register_event("reward.stopped", _("Reward no longer offered"), "gift")
     registry.register_event("member.joined", _("Joined the programme"), "id-badge-2")
     registry.register_event("programme.opened", _("Programme opened"), "coins")
+    registry.register_event("rule.added", _("Earning rule added"), "adjustments")
     registry.register_event("rule.changed", _("Earning rule changed"), "adjustments")
+    registry.register_event("rule.renamed", _("Earning rule renamed"), "adjustments")
+    registry.register_event("rule.stopped", _("Earning rule stopped"), "adjustments")
+    registry.register_event("terms.changed", _("Terms of the programme changed"), "adjustments")
 
 
 def _register_personal_data() -> None:

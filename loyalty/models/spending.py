@@ -171,6 +171,10 @@ class Redemption(models.Model):
     # What the reward promised when it was chosen.
     value = MoneyField(_("worth"), null=True)
     percent = models.PositiveSmallIntegerField(null=True)
+    minimum_amount = MoneyField(_("purchase of at least"), null=True)
+    product = models.ForeignKey(
+        Product, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
     code = models.CharField(_("voucher"), max_length=24, null=True, unique=True)  # noqa: DJ001 - a part-payment has none
     valid_until = models.DateTimeField(_("valid until"), null=True)
     order = models.ForeignKey(Order, on_delete=models.PROTECT, null=True, related_name="+")
@@ -191,6 +195,11 @@ class Redemption(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["account", "-id"], name="redemption_of_account"),
             models.Index(fields=["reward", "account"], name="redemption_of_reward"),
+            models.Index(
+                fields=["valid_until", "id"],
+                condition=Q(status="issued"),
+                name="redemption_to_lapse",
+            ),
         ]
 
     def __str__(self) -> str:
