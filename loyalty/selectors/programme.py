@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from common.errors import NotFound
+from common.time import now
 from loyalty.models import Programme, RuleVersion, TermsVersion
 from loyalty.selectors.terms import Terms
 
@@ -27,11 +28,13 @@ def get_programme() -> Programme:
 
 def terms_of(programme: Programme) -> Terms:
     """Return the programme's terms; three queries."""
+    read_at = now()
     return Terms.of(
         programme,
         list(programme.terms_versions.all()),
         list(RuleVersion.objects.filter(rule__programme=programme).select_related("rule")),
         list(programme.tiers.all()),
+        read_at,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -18,7 +18,8 @@ PURCHASE_KINDS = frozenset(
     kind.value
     for kind in (Kind.AMOUNT, Kind.MULTIPLIER, Kind.BONUS, Kind.FIRST, Kind.REPEAT, Kind.NTH)
 )
-NEVER = datetime.min.replace(tzinfo=UTC)
+NEVER = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
+SLACK = timedelta(minutes=1)  # a change may have been under way when the terms were read
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,8 @@ class Terms:
 
     conditions: the programme's terms, oldest first.  rules: every version of every rule, oldest
     first.  tiers: id → how many times the points of an amount rule, in 1/10,000.
+    read_at: when they were read; a change never reaches back, so they hold for what was bought
+        before.
     """
 
     starts_at: datetime
@@ -162,6 +165,7 @@ class Terms:
     conditions: tuple[TermsVersion, ...]
     rules: tuple[Rule, ...]
     tiers: Mapping[int, int] = field(default_factory=dict)
+    read_at: datetime = NEVER
     _changes: tuple[datetime, ...] = field(init=False, compare=False)
     _in_force: tuple[InForce, ...] = field(init=False, compare=False)
 
@@ -180,6 +184,7 @@ class Terms:
         conditions: Iterable[TermsVersion],
         versions: Iterable[RuleVersion],
         tiers: Iterable[Tier] = (),
+        read_at: datetime = NEVER,
     ) -> Terms:
         """Return the terms of a programme, its versions given in any order, rules read along."""
         return cls(
@@ -190,7 +195,12 @@ class Terms:
                 sorted(map(Rule.of, versions), key=lambda rule: (rule.valid_from, rule.rule_id))
             ),
             tiers={tier.pk: to_units(Decimal(tier.multiplier)) for tier in tiers},
+            read_at=read_at,
         )
+
+    def hold_for(self, moments: Iterable[datetime]) -> bool:
+        """Whether no change made since they were read can concern purchases made then."""
+        return max(moments) < self.read_at - SLACK
 
     def conditions_at(self, moment: datetime) -> TermsVersion:
         """Return the programme's terms in force at ``moment``; before the first, those."""

@@ -84,7 +84,7 @@ def award_batch(
     """Write what several orders earn and return the transactions' ids.
 
     Orders that earned before, or don't qualify, are left out.
-    terms: the programme's, if the caller read them already.
+    terms: the programme's, if the caller read them already; read again for newer orders.
     Locks the customers, enrols new ones, locks the accounts, both in the order of their ids, looks
     for the keys, reads the clock, and only then writes. The number of statements doesn't depend on
     that of orders.
@@ -112,7 +112,8 @@ def award_batch(
             source_key__in=[earn_key(one.id) for one in purchases]
         ).values_list("source_key", flat=True)
     )
-    terms = terms or terms_of(programme)
+    if terms is None or not terms.hold_for(one.ordered_at for one in purchases):
+        terms = terms_of(programme)
     clock = now()
     passed = draft_catch_up(accounts, clock)
     due = [
