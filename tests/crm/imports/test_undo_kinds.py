@@ -271,6 +271,7 @@ def test_what_was_told_live_about_a_new_customer_is_a_reason_even_when_that_is_u
     assert [(reason.code, reason.count) for reason in why_not(batch)] == [("happened", 1)]
 
 
+@pytest.mark.system
 @pytest.mark.usefixtures("killed_often")
 def test_an_undo_that_is_killed_again_and_again_goes_on_whatever_the_kind(world: Import) -> None:
     states = [dump()]
