@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -116,7 +116,19 @@ def first_match(path: Path, kind: str = "") -> First:
 def _saved(findings: Findings, kind: str) -> ImportSource | None:
     sources = ImportSource.objects.filter(kind=kind) if kind else ImportSource.objects.all()
     known = (source for source in sources.order_by("-used_at")[:200] if source.kind in kinds())
-    return next((source for source in known if source.header == findings.header), None)
+    header = own_columns(findings.header)
+    return next((source for source in known if source.header == header), None)
+
+
+def own_columns(names: Iterable[str]) -> list[str]:
+    """Return the columns that a file has itself, sorted: without those put together of others."""
+    known = set(filter(None, names))
+    return sorted(name for name in known if not _is_joined(name, known))
+
+
+def _is_joined(name: str, known: set[str]) -> bool:
+    parts = re.split(r" \+ | \| ", name)
+    return len(parts) > 1 and known.issuperset(parts)
 
 
 def suggested(kind: str, findings: Findings, mapping: Mapping) -> Mapping:

@@ -19,6 +19,7 @@ from common.services import record_event
 from crm.imports.kinds import kinds
 from crm.imports.mapping import Mapping
 from crm.models import ImportBatch, ImportSource
+from crm.selectors.import_matching import own_columns
 from crm.services.import_uploads import Upload, let_go_of_file, stored_path
 
 Status = ImportBatch.Status
@@ -215,12 +216,11 @@ def remember_source(*, batch: ImportBatch, happened_at: datetime, actor: str) ->
 
     Values that were replaced, and constants, come along.
     """
-    header = batch.checked.get("header") or sorted(batch.mapping.get("columns", {}))
     remembered, _is_new = ImportSource.objects.update_or_create(
         kind=batch.kind,
         name=batch.source,
         defaults={
-            "header": header,
+            "header": own_columns(batch.mapping.get("columns", {})),
             "mapping": batch.mapping,
             "actor": actor,
             "used_at": happened_at,

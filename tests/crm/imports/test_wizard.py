@@ -17,7 +17,7 @@ from common.time import now
 from crm.imports.batches import imports_folder
 from crm.models import Customer, ImportBatch, ImportSource, Location, Order
 from crm.privacy.uploads import ERASED_NOTICE
-from crm.selectors.import_matching import match_of
+from crm.selectors.import_matching import match_of, own_columns
 from crm.selectors.imports import mapping_of
 from crm.services.import_sweep import sweep_imports
 from crm.services.import_uploads import stored_path
@@ -268,20 +268,32 @@ def test_a_form_that_was_tampered_with_mends_nothing(browser: Client) -> None:
 def test_a_mapping_is_remembered_under_its_name_and_offered_for_the_next_file(
     browser: Client,
 ) -> None:
-    text = "Nummer;Wer\nC-1;Anna\n"
+    text = "Wer;Nummer;Ort\nAnna;C-1;Bern\n"
     batch = make_upload(text)
     page = f"/imports/{batch.ref}/"
-    columns = {"theirs": ["Nummer", "Wer"], "ours": ["external_id", "name"], "source": "Old till"}
+    columns = {
+        "theirs": ["Wer", "Nummer", "Ort"],
+        "ours": ["name", "external_id", ""],
+        "source": "Old till",
+    }
     browser.post(f"{page}match/", {"kind": "customers", **columns})
     browser.post(f"{page}match/", {"kind": "customers", **columns, "action": "check"})
     sweep_imports(now())
     browser.post(f"{page}start/", {"mode": "history"})
     assert ImportSource.objects.get().name == "Old till"
 
-    uploaded(browser, "Nummer;Wer\nC-9;Zoe\n")
+    uploaded(browser, "Wer;Nummer;Ort\nZoe;C-9;Chur\n")
     latest = ImportBatch.objects.latest("id")
     assert latest.source == "Old till"
-    assert latest.mapping["columns"] == {"Nummer": "external_id", "Wer": "name"}
+    assert latest.mapping["columns"] == {"Nummer": "external_id", "Ort": "", "Wer": "name"}
+    page = browser.get(f"/imports/{latest.ref}/match/")
+    assert "Read like Old till." in page.text
+    assert "a guess" not in page.text
+
+
+def test_columns_put_together_of_others_do_not_tell_a_file_from_the_next() -> None:
+    names = ["Last", "", "First", "First + Last", "SKU | Name", "Name"]
+    assert own_columns(names) == ["First", "Last", "Name", "SKU | Name"]
 
 
 def test_rejected_rows_are_given_out_with_reasons_and_as_they_stand_in_the_file(
