@@ -21,7 +21,7 @@ from common.requests import actor_of
 from common.spreadsheets import csv_lines
 from common.time import Period, now
 from crm.models import ImportBatch
-from crm.selectors.import_words import kind_label
+from crm.selectors.import_words import column_label, kind_label
 from metrics.models import Trial, TrialFile
 from metrics.roles import REQUESTERS
 from metrics.selectors.trials import find_trial, list_trials, list_uploads
@@ -149,7 +149,10 @@ def _files(trial: Trial) -> list[dict[str, Any]]:
             "file": file,
             "kind": kind_label(file.kind),
             "outcome": file.outcome,
-            "problems": file.outcome.get("problems", [])[:REJECTS_SHOWN],
+            "problems": [
+                problem | {"column": column_label(problem["column"])}
+                for problem in file.outcome.get("problems", [])[:REJECTS_SHOWN]
+            ],
         }
         for file in _in_order(trial)
     ]
