@@ -34,6 +34,7 @@ from loyalty.services.spending import (
     check_part_payment,
     check_points,
     get_reward,
+    key_is_new,
     lock_spender,
     units_of,
 )
@@ -112,17 +113,18 @@ def hold_points(
     if minutes is None:
         minutes = conditions_of(spender.account.membership.programme, clock).hold_minutes
     allocations = set_aside(spender.locked, spender.lots, points)
-    hold = Hold.objects.create(
-        account_id=spender.locked.id,
-        reward_id=reward_id,
-        points=points,
-        source_key=source_key,
-        request_hash=request_hash,
-        actor=actor,
-        held_at=happened_at,
-        expires_at=clock + timedelta(minutes=minutes),
-        recorded_at=clock,
-    )
+    with key_is_new(Hold, source_key):
+        hold = Hold.objects.create(
+            account_id=spender.locked.id,
+            reward_id=reward_id,
+            points=points,
+            source_key=source_key,
+            request_hash=request_hash,
+            actor=actor,
+            held_at=happened_at,
+            expires_at=clock + timedelta(minutes=minutes),
+            recorded_at=clock,
+        )
     HoldAllocation.objects.bulk_create(
         [HoldAllocation(hold=hold, lot=lot, points=kept) for lot, kept in allocations]
     )

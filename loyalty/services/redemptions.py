@@ -35,6 +35,7 @@ from loyalty.services.spending import (
     check_key,
     check_part_payment,
     get_reward,
+    key_is_new,
     lock_spender,
     units_of,
 )
@@ -113,7 +114,8 @@ def redeem_reward(
     )
     take(draft, spender.lots, price)
     spender.stay(clock)
-    [written] = write_drafts([draft], recorded_at=clock)
+    with key_is_new(PointsTransaction, draft.source_key):
+        [written] = write_drafts([draft], recorded_at=clock)
     return record_redemption(draft, written, reward, clock=clock)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.db import IntegrityError, transaction
+from django.db.models import Model
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -27,7 +30,7 @@ from loyalty.selectors.rewards import (
 )
 from loyalty.services.catch_up import catch_up
 from loyalty.services.consumption import available_in, check_available, usable_lots
-from loyalty.services.ledger import LockedAccount, lock_accounts
+from loyalty.services.ledger import LockedAccount, SourceKeyReused, lock_accounts
 from loyalty.services.reversal import PointsMoved
 
 MOST_POINTS = 1_000_000_000  # in one exchange
@@ -133,6 +136,21 @@ def check_key(source_key: str) -> None:
     if len(source_key) > LONGEST_KEY or not re.fullmatch(r"[\x21-\x7e]+", source_key):
         text = _("A key takes 1 to %(most)s visible ASCII characters.") % {"most": LONGEST_KEY}
         raise InvalidInput(fields={"source_key": [text]})
+
+
+@contextmanager
+def key_is_new(model: type[Model], source_key: str) -> Iterator[None]:
+    """Write under a key that was not found before; a savepoint.
+
+    :raises SourceKeyReused: another member's request took it this instant.
+    """
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        if model._default_manager.filter(source_key=source_key).exists():
+            raise SourceKeyReused from error
+        raise
 
 
 def check_points(points: int | None, *, lowest: int = 1, highest: int = MOST_POINTS) -> int:
