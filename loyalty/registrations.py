@@ -21,12 +21,14 @@ def register() -> None:
     """Called once, when the apps are ready."""
     from loyalty import exports, imports  # noqa: F401 - imports registers itself
     from loyalty.services import accrue_due, release_due
+    from loyalty.services.expiry import expire_due
     from loyalty.services.holds import time_out_due
     from loyalty.services.transfers import follow_identity
     from loyalty.services.vouchers import lapse_due
 
     register_sweeper("loyalty.accrue", accrue_due, order=10)
     register_sweeper("loyalty.release", release_due, order=11)
+    register_sweeper("loyalty.expire", expire_due, order=13, every=30.0)
     register_sweeper("loyalty.time_out_holds", time_out_due, order=12)
     register_sweeper("loyalty.lapse_vouchers", lapse_due, order=14)
     registry.menu_entries.append(

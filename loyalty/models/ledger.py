@@ -214,6 +214,11 @@ class PointsLot(models.Model):
                 fields=["account", "expires_at"], condition=Q(remaining__gt=0), name="lot_expiring"
             ),
             models.Index(
+                fields=["expires_at", "id"],
+                condition=Q(expires_at__isnull=False, remaining__gt=0),
+                name="lot_to_expire",
+            ),
+            models.Index(
                 fields=["available_from", "id"],
                 condition=Q(bucket=Bucket.PENDING, remaining__gt=0),
                 name="lot_to_release",

@@ -153,7 +153,8 @@ class Ledger(RuleBasedStateMachine):
 
         debt = PointsAccount.objects.aggregate(s=Sum("debt"))["s"] or 0
         outstanding = (PointsLot.objects.aggregate(s=Sum("remaining"))["s"] or 0) - debt
-        assert -total("issued") == outstanding + self.spent + total("reversed")  # 6
+        gone = self.spent + total("expired") + total("reversed")
+        assert -total("issued") == outstanding + gone  # 6
         assert total("redeemed") == self.spent
 
     @invariant()
