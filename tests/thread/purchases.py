@@ -15,7 +15,7 @@ from pathlib import Path
 
 CDNOW_CUSTOMERS, CDNOW_ROWS = 23_570, 69_659  # of the real file
 CDNOW_FROM, CDNOW_DAYS, COHORT_DAYS = date(1997, 1, 1), 546, 84
-SHOPIFY_FROM, SHOPIFY_DAYS = date(2024, 10, 1), 720
+SHOPIFY_FROM, SHOPIFY_DAYS = date(2024, 10, 1), 729  # up to the end of a quarter
 NAMES = ("Ana", "Ben", "Cleo", "Dan", "Eva", "Finn", "Gia", "Hugo", "Ida", "Jon", "Kim", "Leo")
 GOODS = (("CUP-1", "Cup", 12.5), ("POT-2", "Teapot", 39.0), ("TEA-3", "Green tea", 8.25))
 

@@ -181,5 +181,5 @@ def test_from_an_export_of_shopify_to_retention(
 ) -> None:
     file = shopify_like(tmp_path / "orders_export_1.csv")
     words, walk = walk_path("shopify", file, tmp_path, capsys)
-    assert re.search(r"\d\d\.\d % of the customers active at the start of Q2 2026", words)
+    assert re.search(r"\d\d\.\d % of the customers active at the start of Q3 2026", words)
     assert walk.seconds < AT_MOST
