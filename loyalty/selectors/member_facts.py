@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce
 from common.time import local_date
 from crm.models import Order, OrderLine
 from crm.selectors.audiences import Spell, audiences_at, spells_of
-from crm.selectors.identity import groups_of
+from crm.selectors.identity import every_record_of, groups_of
 from loyalty.models import EarnedLine, PointsAccount, Programme, TierAssignment
 from loyalty.selectors.conditions import day_bounds
 from loyalty.selectors.reckoning import Given, Line, Member
@@ -40,10 +40,21 @@ class _Spell(NamedTuple):
 
 
 class Facts:
-    """What was known of the buyers of some purchases, and what these earned meanwhile."""
+    """What was known of the buyers of some purchases, and what these earned meanwhile.
 
-    def __init__(self, programme: Programme, buyers: Sequence[Buyer], asks: Asks) -> None:
+    is_again: the purchases earned before, which is left out of account.
+    """
+
+    def __init__(
+        self,
+        programme: Programme,
+        buyers: Sequence[Buyer],
+        asks: Asks,
+        *,
+        is_again: bool = False,
+    ) -> None:
         self._asks = asks
+        self._without = [one.order_id for one in buyers if one.order_id] if is_again else []
         customer_ids = {buyer.customer_id for buyer in buyers}
         asks_for_records = bool(asks.person or asks.audiences or asks.capped or asks.once)
         self._groups = groups_of(customer_ids) if asks_for_records and customer_ids else {}
@@ -54,7 +65,7 @@ class Facts:
             spells_of(records, asks.audiences) if asks.audiences else {}
         )
         self._tiers = _tiers_of(buyers) if asks.tiers else {}
-        self._had = _had(asks.once, self._accounts.values()) if asks.once else frozenset()
+        self._had = self._read_had() if asks.once else frozenset()
         # (rule, account) → when how many points were earned; and all of them together.
         self._then: dict[tuple[int, int], list[tuple[datetime, int]]] = defaultdict(list)
         self._ever: dict[tuple[int, int], int] = defaultdict(int)
@@ -64,7 +75,7 @@ class Facts:
         """Return what was known of a buyer when they bought."""
         asks, at = self._asks, buyer.ordered_at
         group = self._groups.get(buyer.customer_id, [buyer.customer_id])
-        before, number = self._numbers.get(buyer.order_id or 0, (0, 1))
+        before, number = self._numbers.get(buyer.order_id, (0, 1))
         accounts = self._accounts_of(buyer)
         spells = [spell for record in group for spell in self._spells.get(record, ())]
         return Member(
@@ -129,14 +140,32 @@ class Facts:
             if bounds[0] <= moment < bounds[1]
         )
 
+    def _read_had(self) -> frozenset[tuple[int, int]]:
+        keys = {
+            once_key(rule, account): (rule, account)
+            for rule in self._asks.once
+            for account in self._accounts.values()
+        }
+        found = self._lines().filter(once__in=keys).values_list("once", flat=True)
+        return frozenset(keys[key] for key in found if key)
+
+    def _lines(self) -> QuerySet[EarnedLine]:
+        if not self._without:
+            return EarnedLine.objects.all()
+        return EarnedLine.objects.exclude(transaction__order__in=self._without)
+
     def _read_earned(self, buyers: Sequence[Buyer]) -> None:
         rules, accounts = self._asks.capped, set(self._accounts.values())
         if not rules or not accounts:
             return
-        earned = EarnedLine.objects.filter(
-            rule_version__rule__in={rule.rule_id for rule in rules},
-            transaction__account__in=accounts,
-        ).annotate(at=Coalesce("transaction__order__ordered_at", "transaction__effective_at"))
+        earned = (
+            self._lines()
+            .filter(
+                rule_version__rule__in={rule.rule_id for rule in rules},
+                transaction__account__in=accounts,
+            )
+            .annotate(at=Coalesce("transaction__order__ordered_at", "transaction__effective_at"))
+        )
         if any(rule.caps.per_member is not None and not rule.caps.window for rule in rules):
             totals = earned.values_list("rule_version__rule", "transaction__account")
             for rule_id, account, points in totals.annotate(Sum("points")).order_by():
@@ -185,12 +214,6 @@ def _accounts_of(records: Collection[int]) -> dict[int, int]:
     return dict(accounts.values_list("membership__customer_id", "pk"))
 
 
-def _had(rule_ids: Collection[int], accounts: Collection[int]) -> frozenset[tuple[int, int]]:
-    keys = {once_key(rule, account): (rule, account) for rule in rule_ids for account in accounts}
-    found = EarnedLine.objects.filter(once__in=keys).values_list("once", flat=True)
-    return frozenset(keys[key] for key in found if key)
-
-
 def _tiers_of(buyers: Sequence[Buyer]) -> dict[int, list[_Spell]]:
     spells: dict[int, list[_Spell]] = defaultdict(list)
     moments = [buyer.ordered_at for buyer in buyers]
@@ -208,14 +231,22 @@ def _tiers_of(buyers: Sequence[Buyer]) -> dict[int, list[_Spell]]:
 
 def _numbers(
     programme: Programme, buyers: Sequence[Buyer], asks: Asks
-) -> dict[int, tuple[int, int]]:
+) -> dict[int | None, tuple[int, int]]:
     """Return order id → (whether anything was bought before, which purchase that counts it is).
 
+    An invented purchase, without an id, comes alone and after all others of its instant.
     Reads indexes of the orders of each person, merged records included; cancelled ones don't count.
     """
-    order_ids = [buyer.order_id for buyer in buyers if buyer.order_id]
-    if not order_ids or not (asks.before or asks.number):
+    if not buyers or not (asks.before or asks.number):
         return {}
+    taking = Q(entry=Order.Entry.LIVE, ordered_at__gte=programme.starts_at)
+    order_ids = [buyer.order_id for buyer in buyers if buyer.order_id]
+    if not order_ids:
+        before_it = Order.objects.filter(
+            customer_id__in=every_record_of(buyers[0].customer_id),
+            ordered_at__lte=buyers[0].ordered_at,
+        ).exclude(status=Order.Status.CANCELLED)
+        return {None: (int(before_it.exists()), before_it.filter(taking).count() + 1)}
     person = Coalesce("customer__person_id", "customer_id", output_field=BigIntegerField())
     orders = Order.objects.filter(pk__in=order_ids).annotate(buyer=person)
     own = _earlier().filter(customer_id=OuterRef("buyer"))
@@ -225,7 +256,6 @@ def _numbers(
     else:
         orders = orders.annotate(before=Constant(False))
     if asks.number:
-        taking = Q(entry=Order.Entry.LIVE, ordered_at__gte=programme.starts_at)
         orders = orders.annotate(
             number=_count(own.filter(taking)) + _count(merged.filter(taking)) + 1
         )

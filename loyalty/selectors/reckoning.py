@@ -189,9 +189,9 @@ class Bought:
 def _why_not_this_one(rule: Rule, member: Member) -> str:
     """Return why the purchase isn't the one that a rule waits for."""
     if rule.kind == Kind.FIRST:
-        if rule.rule_id in member.had:
-            return WhyNot.HAD_BEFORE.value
-        return WhyNot.NOT_FIRST.value if member.purchases_before else ""
+        if member.purchases_before:
+            return WhyNot.NOT_FIRST.value
+        return WhyNot.HAD_BEFORE.value if rule.rule_id in member.had else ""
     if rule.kind == Kind.REPEAT and not member.purchases_before:
         return WhyNot.NOT_REPEAT.value
     if rule.kind == Kind.NTH and (not rule.nth or member.number % rule.nth):
