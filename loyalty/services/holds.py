@@ -36,6 +36,7 @@ from loyalty.services.spending import (
     get_reward,
     key_is_new,
     lock_spender,
+    note_activity,
     units_of,
 )
 
@@ -183,6 +184,7 @@ def capture_hold(
     )
     allocations = _allocations(hold)
     left = capture(draft, allocations, taken)
+    note_activity(account, hold.account, clock)
     drafts = [draft, *draft_let_go(account, left, hold_id=hold.pk, at=clock)]
     written = write_drafts(drafts, recorded_at=clock)
     store_held([account], [lot for lot, _kept in allocations])
@@ -249,7 +251,7 @@ def _lock_hold(hold_id: int) -> tuple[Hold, LockedAccount]:
     if account_id is None:
         raise NotFound
     account = lock_accounts([account_id])[account_id]
-    hold = Hold.objects.get(pk=hold_id)
+    hold = Hold.objects.select_related("account__membership__programme").get(pk=hold_id)
     if hold.account_id != account_id:
         raise PointsMoved
     return hold, account

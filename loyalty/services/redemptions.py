@@ -37,6 +37,7 @@ from loyalty.services.spending import (
     get_reward,
     key_is_new,
     lock_spender,
+    note_activity,
     units_of,
 )
 from loyalty.services.vouchers import new_code
@@ -113,7 +114,7 @@ def redeem_reward(
         customer_id=customer_id,
     )
     take(draft, spender.lots, price)
-    spender.stay(clock)
+    note_activity(spender.locked, spender.account, clock)
     with key_is_new(PointsTransaction, draft.source_key):
         [written] = write_drafts([draft], recorded_at=clock)
     return record_redemption(draft, written, reward, clock=clock)

@@ -88,11 +88,6 @@ class Spender:
         catch_up({self.locked.id: self.locked}, clock)
         self.lots = () if self.locked.debt else usable_lots(self.locked.id, clock)
 
-    def stay(self, clock: datetime) -> None:
-        """Note that the member did something: idle points lapse later."""
-        programme = self.account.membership.programme
-        self.locked.extend(inactive_from(clock, conditions_of(programme, clock)))
-
     def check_reward(self, reward: Reward, clock: datetime, points: int) -> None:
         """Refuse a reward this member can't have, or not for so many points.
 
@@ -115,6 +110,12 @@ def lock_spender(customer_id: int) -> Spender:
     if account is None:
         raise NotAMember
     return Spender(customer_id, account, lock_accounts([account.pk])[account.pk])
+
+
+def note_activity(locked: LockedAccount, account: PointsAccount, clock: datetime) -> None:
+    """Note that the member used points: idle ones lapse later. account: with the programme."""
+    conditions = conditions_of(account.membership.programme, clock)
+    locked.extend(inactive_from(clock, conditions))
 
 
 def get_reward(reward_id: int) -> Reward:

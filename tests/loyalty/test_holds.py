@@ -16,6 +16,7 @@ from loyalty.models import (
     PointsLot,
     PointsTransaction,
     Redemption,
+    TermsVersion,
 )
 from loyalty.selectors import balance_of, verify_ledger
 from loyalty.selectors.holds import due_holds, find_hold, holds_of
@@ -267,6 +268,27 @@ def test_a_held_part_payment_keeps_to_its_terms(programme, clock) -> None:
     refuse(InvalidInput, capture, held, clock, 99)
     refuse(InvalidInput, capture, held, clock, 500, amount=Decimal(10))
     assert capture(held, clock, 250, amount=Decimal(10)).captured == 250
+
+
+def test_using_points_keeps_the_idle_ones_alive(open_with, clock) -> None:
+    programme = open_with()
+    TermsVersion.objects.create(
+        programme=programme,
+        number=2,
+        valid_from=clock(),
+        expiry="inactivity",
+        expiry_count=3,
+        actor=ACTOR,
+        recorded_at=clock(),
+    )
+    member = make_member(100)
+    redeem(member, make_reward(points=10))
+    assert account_of(member).lapses_at.isoformat() == "2026-06-03T00:00:00+00:00"
+    clock.forward(days=10)
+    capture(hold(member, 20), clock)
+    assert account_of(member).lapses_at.isoformat() == "2026-06-13T00:00:00+00:00"
+    void(hold(member, 20), clock)
+    assert account_of(member).lapses_at.isoformat() == "2026-06-13T00:00:00+00:00"
 
 
 def test_holds_are_found(programme, clock) -> None:

@@ -13,6 +13,7 @@ import pytest
 from django.db import connection, connections, transaction
 
 from common.time import now
+from crm.services.merges import merge_customers
 from loyalty.models import (
     Hold,
     PointsAccount,
@@ -34,6 +35,7 @@ from loyalty.services.holds import (
 )
 from loyalty.services.ledger import lock_accounts
 from loyalty.services.redemptions import reverse_redemption
+from loyalty.services.reversal import PointsMoved
 from loyalty.services.spending import RewardUnavailable
 from loyalty.services.vouchers import VoucherRefused, lapse_due, use_voucher
 from tests.cast import ACTOR
@@ -121,6 +123,7 @@ def let_time_pass() -> int:
     return catch_up(accounts, now())
 
 
+@pytest.mark.slow
 def test_of_fifty_redemptions_of_one_balance_one_wins() -> None:
     member, reward = make_member(30, 100, 19), make_reward(points=149)
     answers = at_once(*[partial(redeem, member, reward, key=f"till:{n}") for n in range(TILLS)])
@@ -268,4 +271,33 @@ def test_redemptions_holds_and_reversals_at_once_lose_no_point() -> None:
     assert balance_of(member.pk, now()).available == 500 - 4 * 15 - 4 * 30
     assert Reward.objects.get().stock == 96
     assert account_of(member).held == 0
+    assert verify_ledger().drifts == []
+
+
+def test_points_used_while_cards_are_merged_are_used_once() -> None:
+    one, other = make_member(60), make_member(60)
+    reward = make_reward(points=50)
+    merge = partial(
+        merge_customers,
+        person_id=one.pk,
+        record_id=other.pk,
+        source="staff",
+        happened_at=now(),
+        actor=ACTOR,
+    )
+    tries = [
+        partial(redeem, member, reward, key=f"{member.pk}:{number}")
+        for number in range(5)
+        for member in (one, other)
+    ]
+    answers = at_once(*tries[:5], merge, *tries[5:])
+    refusals = (TooFewPoints, PointsMoved)
+    exchanged = sum(isinstance(answer, Redemption) for answer in answers)
+    assert [
+        answer
+        for answer in answers
+        if isinstance(answer, Exception) and not isinstance(answer, refusals)
+    ] == []
+    assert exchanged <= 2
+    assert balance_of(one.pk, now()).available == 120 - 50 * exchanged
     assert verify_ledger().drifts == []
