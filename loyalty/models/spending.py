@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from common.money import MoneyField
 from common.refs import new_ref
@@ -158,7 +159,7 @@ class Redemption(models.Model):
         ISSUED = "issued", _("To be used")
         USED = "used", _("Used")
         REVERSED = "reversed", _("Taken back")
-        LAPSED = "lapsed", _("Lapsed")
+        LAPSED = "lapsed", pgettext_lazy("of a voucher", "Lapsed")
 
     ref = models.CharField(max_length=16, unique=True, default=new_ref)
     account = models.ForeignKey(PointsAccount, on_delete=models.PROTECT, related_name="redemptions")
