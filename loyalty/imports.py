@@ -23,7 +23,7 @@ from crm.imports.scratch import Row, Scratch
 from crm.imports.sources import UnreadableFile
 from crm.models import ImportBatch, Order
 from loyalty.models import PointsTransaction
-from loyalty.selectors.earning import earning_of
+from loyalty.selectors.earning import ANOTHER_PURCHASE, earning_of
 from loyalty.selectors.programme import find_programme, get_programme, terms_of
 from loyalty.services.opening import MOST_POINTS, Opening, open_balances, opened_balances
 
@@ -153,7 +153,10 @@ class _BroughtAlong:
 
 
 class _WillEarn:
-    """The points that the orders of a file would earn under the programme's terms."""
+    """The points that the orders of a file would earn under the programme's terms.
+
+    Without what depends on the buyer or on what is bought: that is known only once they are in.
+    """
 
     def __init__(self, context: Context) -> None:
         programme = find_programme()
@@ -191,6 +194,7 @@ class _WillEarn:
             currency=state.currency or terms.currency,
             ordered_at=ordered_at,
             delivered_at=_moment(state.delivered_at) or ordered_at,
+            member=ANOTHER_PURCHASE,
         ).points
 
     def found(self, mode: str) -> Consequences:

@@ -16,6 +16,7 @@ from loyalty.models import PointsTransaction, RuleVersion
 from loyalty.selectors.conditions import WhyNot
 from loyalty.selectors.expiry import inactive_from, usable_until
 from loyalty.selectors.reckoning import (
+    ANOTHER_PURCHASE,
     NOBODY,
     TIER,
     WHOLE,
@@ -30,6 +31,7 @@ from loyalty.selectors.reckoning import (
 from loyalty.selectors.terms import Rule, Terms
 
 __all__ = [
+    "ANOTHER_PURCHASE",
     "NOBODY",
     "TIER",
     "WHOLE",

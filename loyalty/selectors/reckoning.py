@@ -53,6 +53,7 @@ class Member:
 
 
 NOBODY = Member()
+ANOTHER_PURCHASE = Member(purchases_before=1)  # of a member without a tier; not the first one
 
 
 class Given(NamedTuple):

@@ -14,13 +14,12 @@ from common.display import format_local, format_money, format_number, format_poi
 from common.time import local_date
 from loyalty.models import Programme, TermsVersion, Tier
 from loyalty.selectors.conditions import LEAP_YEAR
-from loyalty.selectors.earning import Member, Rule, Terms, earning_of
+from loyalty.selectors.earning import ANOTHER_PURCHASE, Rule, Terms, earning_of
 from loyalty.selectors.rule_words import describe_rule, names_for
 from loyalty.selectors.terms import PURCHASE_KINDS
 
 __all__ = ["Example", "describe_rule", "describe_terms", "worked_examples", "worth_of"]
 EXAMPLE_AMOUNTS = [Decimal(amount) for amount in ("9.99", "25.50", "100", "1250")]
-ANOTHER_PURCHASE = Member(purchases_before=1)  # of a member without a tier; not the first one
 Expiry, Measure = TermsVersion.Expiry, TermsVersion.TierMeasure
 
 
