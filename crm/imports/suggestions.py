@@ -140,6 +140,8 @@ def _sureness(kind: Kind, theirs: str, ours: str, findings: Findings) -> float:
         only = findings.date_columns == [theirs] and TIMES.get(kind.name) == ours
         looks = (ours == "email" and likeness == 1) or only
         return LOOK_ALONE if looks and texts else 0
+    if named == OWN_NAME and ours in DATES | NUMBERS:  # one bad value must not hide the column
+        return max(likeness, WORTH_TELLING)
     return round(named * likeness, 3) if texts else named
 
 

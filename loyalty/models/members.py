@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from common.refs import new_ref
 from crm.models import Customer
@@ -41,7 +42,7 @@ class Membership(models.Model):
     class Status(models.TextChoices):
         """Whether it takes part."""
 
-        OPEN = "open", _("Open")
+        OPEN = "open", pgettext_lazy("membership", "Open")
         FROZEN = "frozen", _("Frozen")
         CLOSED = "closed", _("Closed")
 

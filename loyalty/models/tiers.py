@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from common.money import MoneyField
 from common.refs import new_ref
@@ -24,7 +25,7 @@ class Tier(models.Model):
     rank = models.PositiveSmallIntegerField(_("rank"))
     name = models.CharField(_("name"), max_length=80)
     # In the unit of the terms' measure: points, money or purchases.
-    threshold = MoneyField(_("from"))
+    threshold = MoneyField(pgettext_lazy("threshold", "from"))
     multiplier = MoneyField(_("points times"), default=1)
     benefits = models.CharField(_("benefits"), max_length=500, blank=True)
     recorded_at = models.DateTimeField()

@@ -279,3 +279,11 @@ def test_customers_without_ids_are_matched_by_address_and_orders_without_ids_num
 
     assert (customers.match_by, customers.columns) == ("email", {"Name": "name", "E-mail": "email"})
     assert (orders.match_by, orders.number_orders) == ("email", True)
+
+
+def test_a_column_of_our_own_name_is_a_guess_even_where_its_values_look_otherwise(found):
+    seen = found("external_id,birth_date\n1,1990-02-03\n2,soon\n3,1985-07-30\n")
+
+    suggestion = suggest_columns("customers", seen)["birth_date"]
+
+    assert (suggestion.ours, suggestion.sureness) == ("birth_date", 0.4)
