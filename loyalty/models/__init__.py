@@ -21,7 +21,7 @@ from loyalty.models.ledger import (
 from loyalty.models.members import Membership
 from loyalty.models.programme import Programme, TermsVersion
 from loyalty.models.referrals import Referral
-from loyalty.models.reports import LedgerCheck, LiabilitySnapshot
+from loyalty.models.reports import LedgerCheck, LiabilitySnapshot, MonthReport, ReportRequest
 from loyalty.models.rules import EarningRule, RuleVersion
 from loyalty.models.spending import Hold, HoldAllocation, Redemption, Reward
 from loyalty.models.sweeps import SweepMark
@@ -38,6 +38,7 @@ __all__ = [
     "LedgerCheck",
     "LiabilitySnapshot",
     "Membership",
+    "MonthReport",
     "PointsAccount",
     "PointsEntry",
     "PointsLot",
@@ -45,6 +46,7 @@ __all__ = [
     "Programme",
     "Redemption",
     "Referral",
+    "ReportRequest",
     "Reward",
     "RuleVersion",
     "SweepMark",
