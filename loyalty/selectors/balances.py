@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db.models import Q, Sum
 
-from crm.selectors.identity import records_at
+from crm.selectors.identity import links_at, records_at
 from loyalty.models import (
     Bucket,
     Hold,
@@ -83,14 +83,16 @@ def balances_of(accounts: Sequence[PointsAccount], at: datetime) -> dict[int, Ba
 
 
 def past_balance_of(customer_id: int, at: datetime) -> Balance:
-    """Return what a customer had at a past moment, as known then; read from the journal.
+    """Return what a person had at a past moment, as known then; read from the journal.
 
-    What is recorded later never changes the answer, nor does a later merge: the points of the
-    records that were the person's then. What time did counts from when it took effect, whenever it
-    was booked. Of idle points, ``next_expiry`` is not told: when they would have lapsed is known
-    only while they last. Three queries; the cost follows the length of the history.
+    customer_id: any record that was theirs then. What is recorded later never changes the answer,
+    nor does a later merge: the points of the records that were the person's then. What time did
+    counts from when it took effect, whenever it was booked. Of idle points, ``next_expiry`` is not
+    told: when they would have lapsed is known only while they last. Five queries; the cost follows
+    the length of the history.
     """
-    records = records_at(customer_id, at)
+    person_id = links_at(at, customer_ids=[customer_id]).get(customer_id, customer_id)
+    records = records_at(person_id, at)
     by_time = Q(
         transaction__kind=PointsTransaction.Kind.RELEASE, transaction__effective_at__lte=at
     ) | Q(
