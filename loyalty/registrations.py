@@ -104,6 +104,7 @@ def _register_events() -> None:
     registry.register_event("points.opened", _("Points brought along"), "coins", points)
     registry.register_event("points.released", _("Points became usable"), "lock-open", points)
     registry.register_event("points.reversed", _("Points taken back"), "arrow-back-up", points)
+    registry.register_event("points.corrected", _("Points corrected"), "coins", points)
     registry.register_event("points.expired", _("Points expired"), "clock", points)
     registry.register_event("points.moved", _("Points moved between cards"), "coins", points)
     registry.register_event("points.redeemed", _("Points used"), "gift", points)

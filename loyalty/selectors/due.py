@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
-from django.db.models import CharField, Exists, OuterRef, QuerySet, Value
+from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Concat
 
 from common.keyset import rows_after
-from crm.models import Order, OrderVersion
-from loyalty.models import Bucket, PointsLot, PointsTransaction, Programme
+from crm.models import Order, OrderVersion, Refund
+from loyalty.models import Bucket, EarnedLine, PointsLot, PointsTransaction, Programme
 
 PAGE = 5_000  # ids read ahead
 
@@ -25,20 +27,40 @@ def reversal_key(order_id: int) -> str:
     return f"cancel:order:{order_id}:v1"
 
 
+def refund_key(refund_id: int) -> str:
+    """Return the key under which a refund is answered once."""
+    return f"refund:{refund_id}"
+
+
+def edit_key(order_id: int, version_id: int) -> str:
+    """Return the key under which a correction is answered once: that a state was superseded."""
+    return f"edit:order:{order_id}:{version_id}"
+
+
+def order_source(order_id: int) -> str:
+    """Return what earned lines of an order name as their source."""
+    return f"order:{order_id}"
+
+
 def release_key(lot_id: int) -> str:
     """Return the key under which a lot becomes usable once."""
     return f"release:lot:{lot_id}"
 
 
-def _transaction_of(prefix: str) -> QuerySet[PointsTransaction]:
-    """The transaction whose key is made of prefix and the outer row's id."""
-    key = Concat(
-        Value(f"{prefix}:order:"),
-        Cast(OuterRef("pk"), CharField(max_length=20)),
-        Value(":v1"),
-        output_field=CharField(),
+def _keyed(*parts: str | Combinable) -> QuerySet[PointsTransaction]:
+    """Transactions whose key is made of these texts and numbers of the outer row."""
+    pieces = [
+        Value(part) if isinstance(part, str) else Cast(part, CharField(max_length=20))
+        for part in parts
+    ]
+    return PointsTransaction.objects.filter(
+        source_key=Concat(*pieces, output_field=CharField(max_length=80))
     )
-    return PointsTransaction.objects.filter(source_key=key)
+
+
+def _transaction_of(prefix: str, order: str = "pk") -> QuerySet[PointsTransaction]:
+    """The transaction whose key is made of prefix and the outer row's order id."""
+    return _keyed(f"{prefix}:order:", OuterRef(order), ":v1")
 
 
 def qualifying_orders(programme: Programme) -> QuerySet[Order]:
@@ -63,11 +85,41 @@ def due_orders(programme: Programme) -> QuerySet[Order]:
 
 def due_reversals() -> QuerySet[Order]:
     """Return the cancelled orders whose points were not taken back yet."""
+    source = Concat(Value("order:"), Cast(OuterRef("pk"), CharField(max_length=20)))
     return Order.objects.filter(
         ~Exists(_transaction_of("cancel")),
-        Exists(_transaction_of("earn").filter(points__gt=0)),
+        Exists(EarnedLine.objects.filter(source=source, settles__isnull=True, points__gt=0)),
         entry=Order.Entry.LIVE,
         status=Order.Status.CANCELLED,
+    )
+
+
+def due_refunds() -> QuerySet[Refund]:
+    """Return the refunds of orders that earned, not answered yet."""
+    return Refund.objects.filter(
+        ~Exists(_keyed("refund:", OuterRef("pk"))),
+        Exists(_transaction_of("earn", "order_id")),
+        order__entry=Order.Entry.LIVE,
+    )
+
+
+def due_edits(since: datetime | None) -> QuerySet[OrderVersion]:
+    """Return superseded states of orders that earned, not answered yet.
+
+    Of what was corrected lately also what seems to have been known when the order earned: both may
+    have happened at once. A cancellation is answered as such, unless the order stood again.
+    """
+    earned = _transaction_of("earn", "order_id")
+    if since is None:
+        earned = earned.filter(recorded_at__lt=OuterRef("recorded_until"))
+    restored = OrderVersion.objects.filter(
+        order=OuterRef("order_id"), status=Order.Status.CANCELLED
+    )
+    return OrderVersion.objects.filter(
+        ~Q(order__status=Order.Status.CANCELLED) | Exists(restored),
+        ~Exists(_keyed("edit:order:", OuterRef("order_id"), ":", OuterRef("pk"))),
+        Exists(earned),
+        order__entry=Order.Entry.LIVE,
     )
 
 
@@ -82,21 +134,35 @@ def ids_since(orders: QuerySet[Order], since: datetime | None) -> Iterator[int]:
     since: None for all of them. An order may come twice. Reads a page of ids at a time.
     """
     if since is None:
-        yield from _ids(orders)
+        yield from _values(orders, "recorded_at", "pk")
         return
-    yield from _ids(orders.filter(recorded_at__gte=since))
+    yield from _values(orders.filter(recorded_at__gte=since), "recorded_at", "pk")
     # Through the superseded states, so that a big import of history costs nothing here.
     changed = OrderVersion.objects.filter(recorded_until__gte=since).values("order_id")
-    yield from _ids(orders.filter(pk__in=changed, recorded_at__lt=since))
+    yield from _values(orders.filter(pk__in=changed, recorded_at__lt=since), "recorded_at", "pk")
 
 
-def _ids(orders: QuerySet[Order]) -> Iterator[int]:
-    order = ["recorded_at", "pk"]
+def orders_to_settle(since: datetime | None) -> Iterator[int]:
+    """Yield ids of orders with refunds or corrections, known since ``since``, to be answered.
+
+    since: None for all of them. An order may come several times.
+    """
+    refunds, edits = due_refunds(), due_edits(since)
+    if since is not None:
+        refunds = refunds.filter(recorded_at__gte=since)
+        edits = edits.filter(recorded_until__gte=since)
+    yield from _values(refunds, "recorded_at", "order_id")
+    yield from _values(edits, "recorded_until", "order_id")
+
+
+def _values(rows: QuerySet[Any, Any], moment: str, name: str) -> Iterator[int]:
+    """Yield ``name`` of rows in the order of a moment, a page at a time."""
+    order = [moment, "pk"]
     last: tuple[datetime, int] | None = None
     while True:
-        page = orders if last is None else orders.filter(rows_after(order, last))
-        rows = list(page.order_by(*order).values_list(*order)[:PAGE])
-        yield from (pk for _recorded_at, pk in rows)
-        if len(rows) < PAGE:
+        page = rows if last is None else rows.filter(rows_after(order, last))
+        found = list(page.order_by(*order).values_list(*order, F(name))[:PAGE])
+        yield from (value for _moment, _pk, value in found)
+        if len(found) < PAGE:
             return
-        last = rows[-1]
+        last = found[-1][:2]

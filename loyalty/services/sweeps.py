@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 
 import structlog
 from django.db import DataError, IntegrityError
@@ -17,16 +17,24 @@ from django.db import DataError, IntegrityError
 from common.errors import DomainError
 from common.services import SYSTEM
 from common.time import local_date
+from crm.models import Refund
 from loyalty.models import SweepMark
-from loyalty.selectors.due import due_lots, due_orders, due_reversals, ids_since
+from loyalty.selectors.due import (
+    due_lots,
+    due_orders,
+    due_reversals,
+    ids_since,
+    orders_to_settle,
+)
 from loyalty.selectors.programme import find_programme, terms_of
 from loyalty.services.accrual import award_batch
 from loyalty.services.release import release_batch
-from loyalty.services.reversal import reverse_award
+from loyalty.services.settlement import settle_batch
 
 log = structlog.get_logger(__name__)
 ACCRUAL = "loyalty.accrue"
 BATCH = 300  # orders or lots per write transaction: well under 250 ms on SQLite
+SETTLED_BATCH = 100  # more is read and written for each of these
 OVERLAP = timedelta(minutes=15)
 MARK_AGE = timedelta(minutes=1)  # the mark is moved no more often
 BUDGET_SECONDS = 60.0  # of one wake-up; the next goes on where this one stopped
@@ -35,7 +43,7 @@ BUDGET_SECONDS = 60.0  # of one wake-up; the next goes on where this one stopped
 def accrue_due(
     now: datetime, *, everything: bool = False, budget_seconds: float = BUDGET_SECONDS
 ) -> int:
-    """Award points for due orders, take those of cancelled ones back; return how many.
+    """Award points for due orders, settle those refunded, corrected or cancelled; return how many.
 
     everything: look at all orders, not only at what was recorded lately.
     Idempotent, and safe on several workers at once.
@@ -52,20 +60,31 @@ def accrue_due(
     def award(order_ids: list[int]) -> int:
         return len(award_batch(programme=programme, order_ids=order_ids, actor=SYSTEM, terms=terms))
 
-    def reverse(order_ids: list[int]) -> int:
-        for order_id in order_ids:
-            reverse_award(order_id=order_id, happened_at=now, actor=SYSTEM)
-        return len(order_ids)
+    def settle(order_ids: list[int]) -> int:
+        return len(
+            settle_batch(
+                programme=programme,
+                order_ids=order_ids,
+                happened_at=now,
+                actor=SYSTEM,
+                terms=terms,
+            )
+        )
 
     done = 0
-    for find, settle, size in (
-        (due_orders(programme), award, BATCH),
-        (due_reversals(), reverse, 1),
-    ):
-        for ids in _batches(ids_since(find, since), size):
-            done += _settled(settle, ids)
-            if time.monotonic() > deadline:
-                return done
+    for ids in _batches(ids_since(due_orders(programme), since), BATCH):
+        done += _settled(award, ids)
+        # Money may have been given back long before the order was delivered and earned.
+        refunded = Refund.objects.filter(order__in=ids).values_list("order_id", flat=True)
+        for some in _batches(sorted(set(refunded)), SETTLED_BATCH):
+            done += _settled(settle, some)
+        if time.monotonic() > deadline:
+            return done
+    changed = chain(ids_since(due_reversals(), since), orders_to_settle(since))
+    for ids in _batches(changed, SETTLED_BATCH):
+        done += _settled(settle, sorted(set(ids)))
+        if time.monotonic() > deadline:
+            return done
     _move_mark(mark, now, is_full=is_full)
     return done
 
