@@ -293,9 +293,8 @@ def _give_back(
         draft.move(lot, ACTIVE, taken)
     draft.enter(REDEEMED, -points)
     expired = draft_expiry_after(account, allocations, key=key, clock=clock)
-    for lot, _taken in allocations:
-        if lot.expires_at is None or lot.expires_at > clock:
-            draft.settle_debt(lot)
+    for lot, _taken in allocations:  # nothing is left by now of those that are over
+        draft.settle_debt(lot)
     if account.lapses_at is None and any(lot.lapses for lot, _taken in allocations):
         programme = redemption.reward.programme
         account.extend(inactive_from(clock, conditions_of(programme, clock)))

@@ -20,7 +20,7 @@ from loyalty.models import (
 )
 from loyalty.selectors import balance_of, verify_ledger
 from loyalty.selectors.holds import due_holds, find_hold, holds_of
-from loyalty.services import SourceKeyReused
+from loyalty.services import SourceKeyReused, holds
 from loyalty.services.consumption import TooFewPoints
 from loyalty.services.holds import (
     HoldResolved,
@@ -29,6 +29,7 @@ from loyalty.services.holds import (
     time_out_due,
     void_hold,
 )
+from loyalty.services.rewards import change_reward
 from loyalty.services.spending import MembershipNotOpen, NotAMember, RewardUnavailable
 from tests.cast import ACTOR, make_customer, make_order
 from tests.loyalty.spending import account_of, hold, make_member, make_reward, redeem
@@ -163,6 +164,16 @@ def test_a_hold_times_out_whether_or_not_the_sweep_was_there(programme, clock, i
     assert verify_ledger().drifts == []
 
 
+def test_the_sweep_goes_on_until_all_that_is_due_is_let_go(programme, clock, monkeypatch) -> None:
+    monkeypatch.setattr(holds, "BATCH", 1)
+    members = [make_member(100) for _ in range(3)]
+    for member in members:
+        hold(member, 60)
+    clock.forward(hours=1)
+    assert time_out_due(clock()) == 3
+    assert [account_of(member).held for member in members] == [0, 0, 0]
+
+
 def test_points_can_be_captured_after_their_lot_expired(programme, clock) -> None:
     member = make_member((100, clock() + timedelta(minutes=5)))
     held = hold(member, 60)
@@ -197,7 +208,14 @@ def test_the_same_key_gives_the_same_hold(programme, clock) -> None:
     clock.forward(hours=3)
     again = hold(member, 60, key="till:1")
     assert (again, again.status) == (held, "captured")
-    refuse(SourceKeyReused, hold, member, 61, key="till:1")
+    reward = make_reward("payment", 1)
+    for other in (
+        {"points": 61},
+        {"minutes": 5},
+        {"reward_id": reward.pk},
+        {"amount": Decimal(20)},
+    ):
+        refuse(SourceKeyReused, hold, member, **{"points": 60, "key": "till:1", **other})
     assert Hold.objects.count() == 1
 
 
@@ -268,6 +286,9 @@ def test_a_held_part_payment_keeps_to_its_terms(programme, clock) -> None:
     refuse(InvalidInput, capture, held, clock, 99)
     refuse(InvalidInput, capture, held, clock, 500, amount=Decimal(10))
     assert capture(held, clock, 250, amount=Decimal(10)).captured == 250
+    refuse(RewardUnavailable, hold, member, 100, reward_id=reward.pk, amount=twenty)
+    change_reward(reward_id=reward.pk, happened_at=clock(), actor=ACTOR, per_member=2)
+    hold(member, 100, reward_id=reward.pk, amount=twenty)
 
 
 def test_using_points_keeps_the_idle_ones_alive(open_with, clock) -> None:

@@ -10,7 +10,7 @@ import pytest
 from common.errors import DomainError, InvalidInput, NotFound
 from common.models import Event
 from crm.services import change_order
-from crm.services.merges import merge_customers
+from crm.services.merges import merge_customers, undo_merge
 from loyalty.models import (
     Membership,
     PointsEntry,
@@ -18,12 +18,15 @@ from loyalty.models import (
     PointsTransaction,
     Redemption,
     Reward,
+    TermsVersion,
 )
 from loyalty.selectors import balance_of, verify_ledger
 from loyalty.selectors.redemptions import find_redemption, redemptions_of
 from loyalty.services import SourceKeyReused, accrue_due
 from loyalty.services.consumption import TooFewPoints
+from loyalty.services.holds import capture_hold
 from loyalty.services.redemptions import RewardChanged, reverse_redemption
+from loyalty.services.reversal import PointsMoved
 from loyalty.services.rewards import change_reward, stop_reward
 from loyalty.services.spending import MembershipNotOpen, NotAMember, RewardUnavailable
 from tests.cast import ACTOR, make_customer, make_order, make_product
@@ -202,6 +205,8 @@ def test_the_same_key_for_something_else_is_refused(programme, clock) -> None:
         lambda: redeem(member, make_reward(), key="once"),
         lambda: redeem(make_member(500), reward, key="once"),
         lambda: redeem(member, reward, key="once", points=100),
+        lambda: redeem(member, reward, key="once", order_id=make_order().pk),
+        lambda: redeem(member, reward, key="once", amount=Decimal(20)),
     ):
         with pytest.raises(SourceKeyReused):
             other()
@@ -213,6 +218,13 @@ def test_the_same_key_for_something_else_is_refused(programme, clock) -> None:
 def test_a_key_that_no_program_would_send_is_refused(programme, clock, key) -> None:
     refusal = refuse(InvalidInput, make_member(500), make_reward(), clock, key=key)
     assert list(refusal.fields) == ["source_key"]
+
+
+def test_only_a_part_payment_asks_for_the_purchase(programme, clock) -> None:
+    refusal = refuse(
+        InvalidInput, make_member(500), make_reward(), clock, points=100, amount=Decimal(20)
+    )
+    assert list(refusal.fields) == ["amount"]
 
 
 def test_a_price_that_changed_since_it_was_shown_is_refused(programme, clock) -> None:
@@ -283,8 +295,10 @@ def test_a_member_can_have_only_so_many_on_all_cards_together(programme, clock) 
         redeem(other, reward)
     assert caught.value.code == "limit_reached"
     reverse(first, clock)
-    redeem(other, reward)
+    last = redeem(other, reward)
     assert redemptions_of(member.pk).count() == 3
+    told = Event.objects.get(kind="points.redeemed", subject_ref=last.transaction.ref)
+    assert told.customer_id == other.pk
     assert verify_ledger().drifts == []
 
 
@@ -351,6 +365,88 @@ def test_points_go_back_to_where_the_lots_stand_after_a_merge(programme, clock) 
     assert available(person, clock) == 110
     assert account_of(record).active == 0
     assert verify_ledger().drifts == []
+
+
+def test_points_go_back_to_each_of_two_people_who_were_taken_for_one(programme, clock) -> None:
+    one, other = make_member(100), make_member(100)
+    merged = merge_customers(
+        person_id=one.pk, record_id=other.pk, source="staff", happened_at=clock(), actor=ACTOR
+    )
+    redemption = redeem(one, make_reward(points=150))
+    undo_merge(merge_ref=merged.ref, happened_at=clock(), actor=ACTOR)
+    reverse(redemption, clock)
+    assert [available(person, clock) for person in (one, other)] == [100, 100]
+    restored = PointsTransaction.objects.filter(kind="restore", reverses=redemption.transaction)
+    assert sorted(restored.values_list("points", flat=True)) == [50, 100]
+    assert verify_ledger().drifts == []
+
+
+def test_what_time_did_stands_before_what_is_given_back(programme, clock) -> None:
+    member = make_member((100, clock() + timedelta(days=1)), (50, clock() + timedelta(days=2)))
+    redemption = redeem(member, make_reward())
+    clock.forward(days=3)
+    reverse(redemption, clock)
+    kinds = PointsTransaction.objects.exclude(kind="opening").order_by("pk")
+    assert list(kinds.values_list("kind", "points")) == [
+        ("redeem", -100),
+        ("expire", -50),
+        ("restore", 100),
+        ("expire", -100),
+    ]
+
+
+def test_idle_points_that_are_given_back_may_idle_anew(open_with, clock) -> None:
+    programme = open_with(pending_days=0)
+    TermsVersion.objects.create(
+        programme=programme,
+        number=2,
+        valid_from=clock(),
+        pending_days=0,
+        expiry="inactivity",
+        expiry_count=3,
+        actor=ACTOR,
+        recorded_at=clock(),
+    )
+    member = make_member(0)
+    make_order(customer=member, amount=100, ordered_at=clock())
+    accrue_due(clock())
+    redemption = redeem(member, make_reward())
+    clock.forward(days=120)
+    reverse(redemption, clock)
+    assert available(member, clock) == 100
+    assert account_of(member).lapses_at.isoformat() == "2026-10-01T00:00:00+00:00"
+
+
+def test_a_merge_this_instant_is_waited_for_and_asked_again(programme, clock, monkeypatch) -> None:
+    """Whoever waited for the lock may find the points elsewhere; nothing is written then."""
+    from loyalty.services import holds, ledger, redemptions, spending
+
+    person, record, reward = make_member(10), make_member(200), make_reward()
+    redemption, held = redeem(record, reward), hold(record, 10)
+
+    def lock(account_ids):
+        merge_customers(
+            person_id=person.pk,
+            record_id=record.pk,
+            source="staff",
+            happened_at=clock(),
+            actor=ACTOR,
+        )
+        return ledger.lock_accounts(account_ids)
+
+    for module, action in (
+        (redemptions, lambda: reverse(redemption, clock)),
+        (spending, lambda: redeem(record, reward)),
+        (spending, lambda: hold(record, 5)),
+        (holds, lambda: capture_hold(hold_id=held.pk, happened_at=clock(), actor=ACTOR)),
+    ):
+        before = list(PointsTransaction.objects.values_list("pk", flat=True))
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "lock_accounts", lock)
+            with pytest.raises(PointsMoved):
+                action()
+        assert list(PointsTransaction.objects.values_list("pk", flat=True)) == before
+    assert available(record, clock) == 90
 
 
 def test_an_exchange_is_found_by_its_ref(programme, clock) -> None:

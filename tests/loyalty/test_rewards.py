@@ -109,6 +109,7 @@ def test_it_is_offered_from_now_on_unless_a_start_is_given(programme, clock) -> 
         actor=ACTOR,
     )
     assert (reward.name, reward.starts_at, reward.stock) == ("Five off", clock(), None)
+    assert problems(make_member(100), clock()) == {"Five off": ""}
 
 
 def test_a_change_is_checked_like_a_new_reward(programme, clock) -> None:
@@ -190,6 +191,8 @@ def test_a_tier_and_those_above_can_have_it(programme, clock) -> None:
         recorded_at=clock(),
     )
     assert problems(member, clock()) == {"silver": ""}
+    TierAssignment.objects.update(until=clock())
+    assert problems(member, clock()) == {"silver": "wrong_tier"}
 
 
 def test_strangers_and_frozen_members_get_nothing(programme, clock) -> None:

@@ -15,6 +15,7 @@ from common.refs import ALPHABET
 from loyalty.models import Membership, Redemption
 from loyalty.selectors import balance_of
 from loyalty.selectors.vouchers import LETTERS, check_letter, clean_code, find_voucher, show_code
+from loyalty.services import vouchers
 from loyalty.services.redemptions import reverse_redemption
 from loyalty.services.vouchers import (
     VoucherRefused,
@@ -108,6 +109,8 @@ def test_the_same_purchase_may_ask_again_and_another_may_not(programme, clock) -
         assert use(redemption.code, clock, order_id=order.pk).order_id == order.pk
     assert refusal_of(redemption, clock, order_id=other.pk).code == "voucher_used"
     assert Event.objects.filter(kind="voucher.used").count() == 1
+    reverse_redemption(redemption_id=redemption.pk, happened_at=clock(), actor=ACTOR)
+    assert refusal_of(redemption, clock, order_id=order.pk).code == "voucher_reversed"
 
 
 @pytest.mark.django_db
@@ -121,7 +124,10 @@ def test_a_code_that_nobody_has_is_unknown(programme, clock) -> None:
 
 
 @pytest.mark.django_db
-def test_a_lapsed_voucher_is_refused_whether_or_not_the_sweep_was_there(programme, clock) -> None:
+def test_a_lapsed_voucher_is_refused_whether_or_not_the_sweep_was_there(
+    programme, clock, monkeypatch
+) -> None:
+    monkeypatch.setattr(vouchers, "BATCH", 1)
     member = make_member(250)
     late, swept = (redeem(member, make_reward(voucher_days=1)) for _ in range(2))
     clock.forward(days=1, hours=12)  # the last day's midnight
@@ -156,7 +162,8 @@ def test_a_purchase_that_is_too_small_is_refused(programme, clock) -> None:
         refusal = refusal_of(redemption, clock, amount=amount)
         assert refusal.code == "voucher_needs_more"
         assert str(refusal) == "This voucher is for a purchase of at least $20.00."
-    assert not find_voucher(redemption.code, clock(), amount=Decimal(5)).is_good
+    assert not find_voucher(redemption.code, clock(), amount=Decimal("19.99")).is_good
+    assert find_voucher(redemption.code, clock(), amount=Decimal(20)).is_good
     assert use(redemption.code, clock, amount=Decimal(20)).status == "used"
 
 
