@@ -68,8 +68,9 @@ def award_points(*, order_id: int, happened_at: datetime, actor: str) -> PointsT
     :raises SourceKeyReused: the order earned for another customer before.
     :raises NotFound: there is no programme.
     """
-    programme = get_programme()
-    award_batch(programme=programme, order_ids=[order_id], actor=actor)
+    written = _award(get_programme(), [order_id], actor, None)
+    if written:
+        return PointsTransaction.objects.get(pk=written[0])
     customer_id = Order.objects.filter(pk=order_id).values_list("customer_id", flat=True).first()
     recorded = find_recorded(earn_key(order_id), _request_of(order_id, customer_id))
     if recorded is None:
@@ -85,10 +86,19 @@ def award_batch(
 
     Orders that earned before, or don't qualify, are left out.
     terms: the programme's, if the caller read them already; read again for newer orders.
-    Locks the customers, enrols new ones, locks the accounts, both in the order of their ids, looks
-    for the keys, reads the clock, and only then writes. The number of statements doesn't depend on
-    that of orders.
+    Locks the orders, the customers, enrols new ones, locks the accounts, all in the order of their
+    ids, looks for the keys, reads the clock, and only then writes. The number of statements doesn't
+    depend on that of orders.
     """
+    return _award(programme, order_ids, actor, terms)
+
+
+def _award(
+    programme: Programme, order_ids: Collection[int], actor: str, terms: Terms | None
+) -> list[int]:
+    # An edit or refund under way is seen whole; one that comes later is dated after this.
+    orders = Order.objects.select_for_update(no_key=True).filter(pk__in=order_ids).order_by("pk")
+    list(orders.values_list("pk", flat=True))
     purchases = [
         Purchase(*row)
         for row in qualifying_orders(programme)

@@ -265,6 +265,16 @@ def test_the_number_of_statements_does_not_follow_that_of_orders(add, programme,
     assert statements(2) == statements(20)
 
 
+def test_a_plain_rule_reads_neither_lines_nor_buyers(programme, clock) -> None:
+    ids = orders(make_customer(), clock())
+    with CaptureQueriesContext(connection) as queries:
+        award_batch(programme=programme, order_ids=ids, actor=ACTOR)
+    statements = " ".join(query["sql"] for query in queries)
+    assert EarnedLine.objects.get().points == 100
+    for table in ("crm_orderline", "loyalty_tierassignment", "crm_audiencemember"):
+        assert table not in statements
+
+
 def test_a_rule_changed_during_a_sweep_counts_for_what_is_bought_after_it(programme, clock) -> None:
     terms = terms_of(programme)  # as a sweep has read them
     change_rule(
