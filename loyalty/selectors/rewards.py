@@ -198,6 +198,18 @@ def most_points(reward: Reward, *, amount: Decimal, available: int) -> int:
 
 def describe_reward(reward: Reward) -> str:
     """Return what a member gets, as a phrase. reward: with product and programme."""
+    worth = reward.value
+    if reward.kind == Reward.Kind.PART_PAYMENT:
+        worth = worth_of_points(reward, reward.points)
+    return _describe(reward, reward, worth)
+
+
+def describe_redemption(redemption: Redemption) -> str:
+    """Return what a member got, as it was promised then. With reward, product and programme."""
+    return _describe(redemption.reward, redemption, redemption.value)
+
+
+def _describe(reward: Reward, promise: Reward | Redemption, worth: Decimal | None) -> str:
     currency = reward.programme.currency
     words = {
         Reward.Kind.DISCOUNT: _("%(amount)s off"),
@@ -206,20 +218,17 @@ def describe_reward(reward: Reward) -> str:
         Reward.Kind.PART_PAYMENT: _("%(points)s take %(amount)s off"),
         Reward.Kind.EARLY_ACCESS: _("%(product)s before others"),
     }[Reward.Kind(reward.kind)]
-    worth = reward.value
-    if reward.kind == Reward.Kind.PART_PAYMENT:
-        worth = worth_of_points(reward, reward.points)
     text = words % {
         "amount": format_money(worth, currency),
-        "percent": reward.percent,
-        "points": format_points(reward.points),
-        "product": reward.product or "",
+        "percent": promise.percent,
+        "points": format_points(promise.points),
+        "product": promise.product or "",
     }
-    if reward.minimum_amount is None:
+    if promise.minimum_amount is None:
         return text
     return _("%(reward)s, for a purchase of at least %(amount)s") % {
         "reward": text,
-        "amount": format_money(reward.minimum_amount, currency),
+        "amount": format_money(promise.minimum_amount, currency),
     }
 
 

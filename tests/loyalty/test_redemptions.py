@@ -22,6 +22,7 @@ from loyalty.models import (
 )
 from loyalty.selectors import balance_of, verify_ledger
 from loyalty.selectors.redemptions import find_redemption, redemptions_of
+from loyalty.selectors.rewards import describe_redemption, describe_reward
 from loyalty.services import SourceKeyReused, accrue_due
 from loyalty.services.consumption import TooFewPoints
 from loyalty.services.holds import capture_hold
@@ -89,7 +90,7 @@ def test_a_voucher_is_good_to_the_end_of_its_last_local_day(programme, clock, se
 
 
 def test_the_voucher_keeps_what_was_promised(programme, clock) -> None:
-    tea, coffee = make_product(), make_product()
+    tea, coffee = make_product(name="Tea"), make_product(name="Coffee")
     reward = make_reward("gift", 100, product_id=tea.pk)
     redeem(make_member(100), reward)
     change_reward(
@@ -97,6 +98,8 @@ def test_the_voucher_keeps_what_was_promised(programme, clock) -> None:
     )
     stored = Redemption.objects.get()
     assert (stored.points, stored.product) == (100, tea)
+    assert describe_redemption(stored) == "Tea as a gift"
+    assert describe_reward(stored.reward) == "Coffee as a gift"
 
 
 def test_a_part_payment_is_used_at_once(programme, clock) -> None:
@@ -107,6 +110,7 @@ def test_a_part_payment_is_used_at_once(programme, clock) -> None:
     assert (redemption.status, redemption.code) == ("used", None)
     assert (redemption.points, redemption.value) == (333, Decimal("4.16"))
     assert (redemption.used_at, redemption.order_id) == (clock(), order.pk)
+    assert describe_redemption(redemption) == "333 points take $4.16 off"
     assert redemption.transaction.order_id == order.pk
     assert available(member, clock) == 667
 
