@@ -46,6 +46,8 @@ def expire_due(now: datetime, *, budget_seconds: float = BUDGET_SECONDS) -> int:
 
 def _booked(account_ids: Collection[int], at: datetime) -> int:
     """Book a batch; if an account of it can't be, each alone, so that it stops no other."""
+    if not account_ids:
+        return 0
     try:
         return catch_up_accounts(account_ids=account_ids, happened_at=at)
     except (DataError, IntegrityError, OverflowError, DomainError) as error:  # the third: SQLite's

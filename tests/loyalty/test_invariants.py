@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -203,7 +204,7 @@ class Ledger(RuleBasedStateMachine):
                 happened_at=self.clock(),
                 actor=ACTOR,
                 points=points,
-                amount=100,
+                amount=Decimal(100),
             )
 
         try:
