@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from common.errors import DomainError, InvalidInput, NotFound
+from crm.services import change_order
 from loyalty.models import (
     Hold,
     HoldAllocation,
@@ -20,7 +21,7 @@ from loyalty.models import (
 )
 from loyalty.selectors import balance_of, verify_ledger
 from loyalty.selectors.holds import due_holds, find_hold, holds_of
-from loyalty.services import SourceKeyReused, holds
+from loyalty.services import SourceKeyReused, accrue_due, holds
 from loyalty.services.consumption import TooFewPoints
 from loyalty.services.holds import (
     HoldResolved,
@@ -79,6 +80,7 @@ def test_held_points_cannot_be_used_elsewhere(programme, clock) -> None:
     assert refusal.context == {"missing": 1, "available": 30}
     hold(member, 30)
     assert standing(member, clock) == (0, 100)
+    assert verify_ledger().drifts == []
 
 
 def test_a_hold_takes_the_lots_that_expire_first(programme, clock) -> None:
@@ -198,6 +200,41 @@ def test_points_let_go_after_their_lot_expired_expire(programme, clock) -> None:
     assert standing(member, clock) == (10, 0)
     expired = PointsTransaction.objects.filter(kind="expire").order_by("pk")
     assert [one.points for one in expired] == [-40, -60]
+    assert verify_ledger().drifts == []
+
+
+@pytest.fixture
+def owing(open_with, clock):
+    """Owes 300 points of a cancelled purchase, with 100 set aside before that; and the hold."""
+    open_with(pending_days=0)
+    member = make_customer()
+    order = make_order(customer=member, amount=300, ordered_at=clock())
+    accrue_due(clock())
+    redeem(member, make_reward(points=200))
+    held = hold(member, 100)
+    change_order(order_id=order.pk, status="cancelled", happened_at=clock(), actor=ACTOR)
+    accrue_due(clock(), everything=True)
+    account = account_of(member)
+    assert (account.active, account.held, account.debt) == (100, 100, 300)
+    return member, held
+
+
+def test_points_that_were_set_aside_pay_debt_when_they_are_let_go(owing, clock) -> None:
+    member, held = owing
+    refuse(TooFewPoints, hold, member, 1)
+    void(held, clock)
+    account = account_of(member)
+    assert (account.active, account.held, account.debt) == (0, 0, 200)
+    paid = PointsTransaction.objects.get(source_key=f"free:hold:{held.pk}")
+    assert (paid.kind, paid.reason) == ("release", "let_go")
+    assert verify_ledger().drifts == []
+
+
+def test_points_that_were_set_aside_can_be_used_whatever_is_owed_since(owing, clock) -> None:
+    member, held = owing
+    capture(held, clock, 60)
+    account = account_of(member)
+    assert (account.active, account.held, account.debt) == (0, 0, 260)
     assert verify_ledger().drifts == []
 
 
