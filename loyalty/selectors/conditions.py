@@ -7,30 +7,42 @@ reaches the reckoning.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from common.errors import InvalidInput
-from common.money import LARGEST
-from common.time import FIRST_YEAR, LAST_YEAR, Period, organisation_timezone, start_of_day
-from common.validators import clean_line, parse_decimal, parse_integer
-from crm.models import Product
+from common.time import Period, organisation_timezone, start_of_day
+from loyalty.selectors.condition_values import (
+    CAP_READERS,
+    LEAP_YEAR,
+    MOST_CHOICES,
+    MOST_POINTS,
+    READERS,
+    CapWindow,
+    Reader,
+    Season,
+    parsed,
+    plain,
+    refuse,
+)
 
-MOST_CHOICES = 500
-MOST_POINTS = 1_000_000_000
-_MONTH_DAY = re.compile(r"(\d{2})-(\d{2})", re.ASCII)
-_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
-LEAP_YEAR = 2028
+__all__ = [
+    "LEAP_YEAR",
+    "MOST_CHOICES",
+    "MOST_POINTS",
+    "CapWindow",
+    "Caps",
+    "Conditions",
+    "Season",
+    "WhyNot",
+    "day_bounds",
+]
 
 
 class WhyNot(models.TextChoices):
@@ -56,20 +68,6 @@ class WhyNot(models.TextChoices):
     EXCLUSIVE = "exclusive", gettext_lazy("a rule before it lets no other follow")
     OTHER_CURRENCY = "other_currency", gettext_lazy("the purchase is in another currency")
     NOT_OPEN = "not_open", gettext_lazy("the membership is frozen or closed")
-
-
-class Season(NamedTuple):
-    """Days of every year, from first to last, both included: (month, day). May pass New Year."""
-
-    first: tuple[int, int]
-    last: tuple[int, int]
-
-    def holds(self, day: date) -> bool:
-        """Whether a local day is one of them."""
-        this = (day.month, day.day)
-        if self.first <= self.last:
-            return self.first <= this <= self.last
-        return this >= self.first or this <= self.last
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +117,13 @@ class Conditions:
 
         :raises InvalidInput: an unknown key, or a value that can't be meant; ``fields`` by key.
         """
-        found = cls(**_parsed(given, _READERS))
+        found = cls(**parsed(given, READERS))
         _refuse_contradictions(found)
         return found
 
     def as_json(self) -> dict[str, Any]:
         """Return what :meth:`parse` reads; what is not set is left out."""
-        return _as_json(self, _READERS)
+        return _as_json(self, READERS)
 
     def take(self, product_id: int, category: str, kind: str) -> bool:
         """Whether a line of such a product counts."""
@@ -195,14 +193,14 @@ class Caps:
 
         :raises InvalidInput: an unknown key, or a value that can't be meant; ``fields`` by key.
         """
-        found = cls(**_parsed(given, _CAP_READERS))
+        found = cls(**parsed(given, CAP_READERS))
         if found.window and found.per_member is None:
-            _refuse("per_member", _("Give the most points for this time."))
+            refuse("per_member", _("Give the most points for this time."))
         return found
 
     def as_json(self) -> dict[str, Any]:
         """Return what :meth:`parse` reads; what is not set is left out."""
-        return _as_json(self, _CAP_READERS)
+        return _as_json(self, CAP_READERS)
 
     @property
     def asks_for_past(self) -> bool:
@@ -217,44 +215,23 @@ class Caps:
         return period.start, period.end
 
 
-class CapWindow(models.TextChoices):
-    """The time over which a member's points are limited."""
-
-    WEEK = "week", gettext_lazy("a week")
-    MONTH = "month", gettext_lazy("a month")
-    QUARTER = "quarter", gettext_lazy("a quarter")
-    YEAR = "year", gettext_lazy("a year")
-
-
 def day_bounds(day: date) -> tuple[datetime, datetime]:
     """Return the instants between which a local day lies."""
     return start_of_day(day), start_of_day(day + timedelta(days=1))
 
 
-Reader = Callable[[Any], Any]
-
-
-def _refuse(name: str, text: str) -> None:
-    raise InvalidInput(fields={name: [text]})
-
-
-def _parsed(given: object, readers: Mapping[str, Reader]) -> dict[str, Any]:
-    if not isinstance(given, dict):
-        raise InvalidInput(_("Conditions are a list of names and values."))
-    problems: dict[str, list[str]] = {}
-    values = {}
-    for name, value in given.items():
-        reader = readers.get(name)
-        if reader is None:
-            problems[str(name)[:40]] = [_("There is no such condition.")]
-        elif value not in (None, "", [], ()):
-            try:
-                values[name] = reader(value)
-            except ValidationError as error:
-                problems[name] = list(error.messages)
-    if problems:
-        raise InvalidInput(fields=problems)
-    return values
+def _refuse_contradictions(found: Conditions) -> None:
+    if found.starts_on and found.ends_on and found.ends_on < found.starts_on:
+        refuse("ends_on", _("The last day is before the first."))
+    if (found.from_time is None) != (found.until_time is None):
+        missing = "until_time" if found.until_time is None else "from_time"
+        refuse(missing, _("Give both times, or none."))
+    if found.from_time is not None and found.from_time == found.until_time:
+        refuse("until_time", _("The two times are the same."))
+    if set(found.products) & set(found.excluded_products):
+        refuse("excluded_products", _("A product can't both count and not count."))
+    if set(found.categories) & set(found.excluded_categories):
+        refuse("excluded_categories", _("A category can't both count and not count."))
 
 
 def _as_json(found: Conditions | Caps, names: Mapping[str, Reader]) -> dict[str, Any]:
@@ -262,116 +239,5 @@ def _as_json(found: Conditions | Caps, names: Mapping[str, Reader]) -> dict[str,
     for one in fields(found):
         value = getattr(found, one.name)
         if one.name in names and value not in (None, "", ()):
-            said[one.name] = _plain(value)
+            said[one.name] = plain(value)
     return said
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Season):
-        return [f"{month:02}-{day:02}" for month, day in value]
-    if isinstance(value, tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, time):
-        return f"{value:%H:%M}"
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value) if isinstance(value, Decimal) else value
-
-
-def _refuse_contradictions(found: Conditions) -> None:
-    if found.starts_on and found.ends_on and found.ends_on < found.starts_on:
-        _refuse("ends_on", _("The last day is before the first."))
-    if (found.from_time is None) != (found.until_time is None):
-        missing = "until_time" if found.until_time is None else "from_time"
-        _refuse(missing, _("Give both times, or none."))
-    if found.from_time is not None and found.from_time == found.until_time:
-        _refuse("until_time", _("The two times are the same."))
-    if set(found.products) & set(found.excluded_products):
-        _refuse("excluded_products", _("A product can't both count and not count."))
-    if set(found.categories) & set(found.excluded_categories):
-        _refuse("excluded_categories", _("A category can't both count and not count."))
-
-
-def _identity(value: object) -> int:
-    if isinstance(value, str | float):
-        raise ValidationError(_("Choose from the list."), code="choice")
-    return parse_integer(value, lowest=1, highest=2**63 - 1)
-
-
-def _several(value: object, *, one: Reader) -> tuple[Any, ...]:
-    if not isinstance(value, list | tuple):
-        raise ValidationError(_("Give a list."), code="list")
-    if len(value) > MOST_CHOICES:
-        text = _("Choose at most %(limit)s.")
-        raise ValidationError(text, code="many", params={"limit": MOST_CHOICES})
-    return tuple(sorted({one(each) for each in value}))
-
-
-def _choice(value: object, *, among: list[str]) -> str:
-    if value not in among:
-        raise ValidationError(_("Choose from the list."), code="choice")
-    return str(value)
-
-
-def _day(value: object) -> date:
-    try:
-        if not isinstance(value, str) or len(value) != 10 or not value.isascii():
-            raise ValueError
-        day = date.fromisoformat(value)
-    except ValueError as error:
-        raise ValidationError(_("Enter a date such as 2026-05-31."), code="date") from error
-    if not FIRST_YEAR <= day.year < LAST_YEAR:
-        raise ValidationError(_("Enter a date such as 2026-05-31."), code="date")
-    return day
-
-
-def _clock(value: object) -> time:
-    found = _CLOCK.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        raise ValidationError(_("Enter a time such as 17:30."), code="time")
-    return time(int(found[1]), int(found[2]))
-
-
-def _season(value: object) -> Season:
-    if not isinstance(value, list | tuple) or len(value) != 2:
-        raise ValidationError(_("Give the first and the last day."), code="season")
-    return Season(_month_day(value[0]), _month_day(value[1]))
-
-
-def _month_day(value: object) -> tuple[int, int]:
-    found = _MONTH_DAY.fullmatch(value) if isinstance(value, str) else None
-    try:
-        if found is None:
-            raise ValueError
-        day = date(LEAP_YEAR, int(found[1]), int(found[2]))
-    except ValueError as error:
-        raise ValidationError(_("Enter a day such as 12-31."), code="season") from error
-    return day.month, day.day
-
-
-_ids = partial(_several, one=_identity)
-_points = partial(parse_integer, lowest=1, highest=MOST_POINTS)
-_READERS: Mapping[str, Reader] = {
-    "products": _ids,
-    "categories": partial(_several, one=partial(clean_line, max_length=120)),
-    "product_kinds": partial(_several, one=partial(_choice, among=Product.Kind.values)),
-    "excluded_products": _ids,
-    "excluded_categories": partial(_several, one=partial(clean_line, max_length=120)),
-    "tiers": _ids,
-    "audience": _identity,
-    "locations": _ids,
-    "channels": partial(_several, one=partial(clean_line, max_length=40)),
-    "weekdays": partial(_several, one=partial(parse_integer, lowest=1, highest=7)),
-    "starts_on": _day,
-    "ends_on": _day,
-    "seasons": partial(_several, one=_season),
-    "from_time": _clock,
-    "until_time": _clock,
-    "minimum_amount": partial(parse_decimal, lowest=Decimal("0.0001"), highest=LARGEST),
-}
-_CAP_READERS: Mapping[str, Reader] = {
-    "per_order": _points,
-    "per_day": _points,
-    "per_member": _points,
-    "window": partial(_choice, among=CapWindow.values),
-}
