@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,7 +19,14 @@ from loyalty.selectors.earning import ANOTHER_PURCHASE, Rule, Terms, earning_of
 from loyalty.selectors.rule_words import describe_rule, names_for
 from loyalty.selectors.terms import PURCHASE_KINDS
 
-__all__ = ["Example", "describe_rule", "describe_terms", "worked_examples", "worth_of"]
+__all__ = [
+    "Example",
+    "describe_promises",
+    "describe_rule",
+    "describe_terms",
+    "worked_examples",
+    "worth_of",
+]
 EXAMPLE_AMOUNTS = [Decimal(amount) for amount in ("9.99", "25.50", "100", "1250")]
 Expiry, Measure = TermsVersion.Expiry, TermsVersion.TierMeasure
 
@@ -56,7 +64,19 @@ def describe_terms(programme: Programme, terms: Terms, at: datetime) -> list[str
             said = describe_rule(rule, programme.currency, names, is_public=True)
             sentences.append(_announce(rule, said))
     tiers = list(programme.tiers.order_by("rank"))
-    sentences += [_describe_tier(tier, conditions, programme.currency) for tier in tiers]
+    sentences += describe_promises(conditions, tiers, programme.currency)
+    sentences.append(
+        _(
+            "If a purchase is cancelled, its points are taken back; "
+            "if you used them by then, your next points make up for it."
+        )
+    )
+    return sentences
+
+
+def describe_promises(conditions: TermsVersion, tiers: Sequence[Tier], currency: str) -> list[str]:
+    """Return what a version of the terms says of tiers, of worth and of when points are usable."""
+    sentences = [_describe_tier(tier, conditions, currency) for tier in tiers]
     if tiers:
         sentences += _describe_downgrade(conditions)
     sentences += [_describe_pending(conditions), *_describe_validity(conditions)]
@@ -65,15 +85,9 @@ def describe_terms(programme: Programme, terms: Terms, at: datetime) -> list[str
             _("%(points)s are worth %(amount)s.")
             % {
                 "points": format_points(100),
-                "amount": format_money(worth_of(conditions, 100), programme.currency),
+                "amount": format_money(worth_of(conditions, 100), currency),
             }
         )
-    sentences.append(
-        _(
-            "If a purchase is cancelled, its points are taken back; "
-            "if you used them by then, your next points make up for it."
-        )
-    )
     return sentences
 
 
