@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts.models import Role
 from accounts.services import create_user
+from common.time import now
 from crm.models import Customer
 from crm.services import open_task
 from crm.services.absences import record_absence
@@ -35,6 +36,10 @@ from feedback.services import (
 )
 from loyalty.services import ensure_programme
 from loyalty.services.members import enrol_customers
+from loyalty.services.opening import Opening as Brought
+from loyalty.services.opening import open_balances
+from loyalty.services.redemptions import redeem_reward
+from loyalty.services.rewards import add_reward
 from mailing.services import ensure_template, queue_message
 from mailing.services.suppressions import unsubscribe_token
 from metrics.models import Trial
@@ -79,6 +84,9 @@ class World:
     upload: str
     done_import: str
     trial: str
+    points_rule: str
+    reward: str
+    redemption: str
 
 
 def make_world(customer: Customer) -> World:
@@ -86,6 +94,19 @@ def make_world(customer: Customer) -> World:
     happening = {"happened_at": NOON, "actor": ACTOR}
     programme = ensure_programme(starts_at=NOON, happened_at=NOON)
     enrol_customers(programme=programme, joined={customer.pk: NOON}, recorded_at=NOON)
+    open_balances(
+        programme=programme, openings={customer.pk: Brought(lots=((None, 500),))}, actor=ACTOR
+    )
+    reward = add_reward(
+        kind="discount", name="Five off", points=100, value=Decimal(5), starts_at=NOON, **happening
+    )
+    redemption = redeem_reward(
+        customer_id=customer.pk,
+        reward_id=reward.pk,
+        source_key="test:1",
+        happened_at=now(),
+        actor=ACTOR,
+    )
     ensure_template("test", translations={"en": ("Subject", "Hello {{name}}")})
     message = queue_message(
         source_key="test:1",
@@ -170,4 +191,7 @@ def make_world(customer: Customer) -> World:
         upload=make_upload().ref,
         done_import=make_done_import().ref,
         trial=Trial.objects.create(actor=ACTOR, requested_at=NOON).ref,
+        points_rule=programme.rules.get().ref,
+        reward=reward.ref,
+        redemption=redemption.ref,
     )

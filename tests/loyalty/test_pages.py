@@ -97,9 +97,9 @@ def test_the_page_shows_totals_and_the_newest_changes(member, stan, client_for) 
 
 
 def test_the_newest_changes_come_in_pages(member, stan, client_for, clock, monkeypatch) -> None:
-    from loyalty import views
+    from loyalty.views import overview
 
-    monkeypatch.setattr(views, "PAGE_SIZE", 1)
+    monkeypatch.setattr(overview, "PAGE_SIZE", 1)
     first = client_for(stan).get("/loyalty/")
     second = client_for(stan).get(first.context["next_url"])
     assert [one.points for one in second.context["transactions"]] == [100]

@@ -1,4 +1,4 @@
-"""Forms of the loyalty pages."""
+"""Opening the programme."""
 
 from __future__ import annotations
 

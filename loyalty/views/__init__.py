@@ -1,0 +1,1 @@
+"""Pages of the loyalty app, and the customers' own."""

@@ -1,0 +1,126 @@
+"""Members: the list, and one member's points."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from accounts.models import STAFF_ROLES
+from accounts.permissions import MANAGERS, roles_required
+from common.errors import NotFound
+from common.keyset import keyset_page
+from common.time import now
+from crm.roles import may_write, sees_contacts
+from loyalty import selectors
+from loyalty.forms.members import MemberFilterForm
+from loyalty.models import Bucket, PointsAccount, PointsLot
+from loyalty.selectors.holds import holds_of
+from loyalty.selectors.journal import find_account_by_ref
+from loyalty.selectors.members import journal_of, list_members, lots_of
+from loyalty.selectors.redemptions import redemptions_of
+from loyalty.selectors.wording import worth_of
+from loyalty.views.sections import loyalty_sections
+
+PAGE_SIZE = 25
+LOTS_SHOWN, SPENT_SHOWN = 50, 50
+
+
+@require_safe
+@roles_required(read=STAFF_ROLES)
+def members(request: HttpRequest) -> HttpResponse:
+    """Members and what they have now, newest first."""
+    programme = selectors.find_programme()
+    if programme is None:
+        return redirect("loyalty:programme")
+    form = MemberFilterForm(request.GET)
+    tier = form.values["tier"]
+    page = keyset_page(
+        list_members(
+            text=form.values["q"] or "",
+            status=form.values["status"] or "",
+            tier_id=tier.pk if tier else None,
+            may_see_contacts=sees_contacts(request.user),
+        ),
+        order=["-id"],
+        cursor=request.GET.get("cursor", ""),
+        size=PAGE_SIZE,
+    )
+    at = now()
+    balances = selectors.balances_of(page.rows, at)
+    context = {
+        "form": form,
+        "rows": [{"account": one, "balance": balances[one.pk]} for one in page.rows],
+        "sections": loyalty_sections(request, "members"),
+        **page.urls(request),
+    }
+    return render(request, "loyalty/members.html", context)
+
+
+@require_safe
+@roles_required(read=STAFF_ROLES)
+def member(request: HttpRequest, ref: str) -> HttpResponse:
+    """One member: what they have, what it consists of, what happened, what was spent."""
+    account = member_account(ref)
+    customer = account.membership.customer
+    programme = account.membership.programme
+    at = now()
+    conditions = selectors.conditions_of(programme, at)
+    balance = selectors.balances_of([account], at)[account.pk]
+    show = request.GET.get("show", "")
+    tabs = [("", _("Points")), ("spent", _("Rewards"))]
+    context: dict[str, Any] = {
+        "customer": customer,
+        "membership": account.membership,
+        "programme": programme,
+        "terms": conditions,
+        "balance": balance,
+        "worth": worth_of(conditions, balance.available),
+        "show": show if show in dict(tabs) else "",
+        "tabs": tabs,
+        "now": at,
+        "may_manage": may_write(request.user, MANAGERS),
+        "may_write": may_write(request.user),
+    }
+    if context["show"] == "spent":
+        context |= {
+            "redemptions": list(redemptions_of(customer.pk)[:SPENT_SHOWN]),
+            "holds": list(holds_of(customer.pk)[:SPENT_SHOWN]),
+        }
+    else:
+        page = keyset_page(
+            journal_of(customer),
+            order=["-id"],
+            cursor=request.GET.get("cursor", ""),
+            size=PAGE_SIZE,
+        )
+        lots = list(lots_of(account)[:LOTS_SHOWN])
+        context |= {
+            "lots": [{"lot": lot, "state": _state(lot, at)} for lot in lots],
+            "transactions": page.rows,
+            **page.urls(request),
+        }
+    return render(request, "loyalty/member.html", context)
+
+
+def member_account(ref: str) -> PointsAccount:
+    """Return the account of the person with this record, with membership, programme and customer.
+
+    :raises NotFound: there is no such customer, or no member.
+    """
+    account = find_account_by_ref(ref)
+    if account is None:
+        raise NotFound
+    return account
+
+
+def _state(lot: PointsLot, at: Any) -> str:
+    """Return how points of a lot stand at the clock, whatever the sweeps did so far."""
+    if lot.expires_at is not None and lot.expires_at <= at:
+        return _("lapsed")
+    if lot.bucket == Bucket.PENDING and lot.available_from > at:
+        return _("pending")
+    return _("usable")
