@@ -34,8 +34,10 @@ from common.errors import DomainError
 from crm.models import Order
 from crm.services import change_order
 from crm.services.merges import merge_customers, undo_merge
+from crm.services.refunds import record_refund
 from loyalty.models import (
     Bucket,
+    EarnedLine,
     Hold,
     PointsAccount,
     PointsEntry,
@@ -66,10 +68,11 @@ from loyalty.services.holds import (
     void_hold,
 )
 from loyalty.services.redemptions import redeem_reward, reverse_redemption
+from loyalty.services.settlement import settle_order
 from loyalty.services.spending import NotAMember
 from tests.cast import ACTOR, NOON, make_customer, make_order
 from tests.loyalty.spending import make_reward
-from tests.requirements import tries
+from tests.requirements import EVERY_EXAMPLE
 
 CUSTOMERS = 3
 WHO = st.integers(0, CUSTOMERS - 1)
@@ -190,6 +193,34 @@ class Ledger(RuleBasedStateMachine):
             first = reverse_award(order_id=order.pk, happened_at=self.clock(), actor=ACTOR)
             again = reverse_award(order_id=order.pk, happened_at=self.clock(), actor=ACTOR)
             assert again == first
+
+    @precondition(lambda self: self.orders)
+    @rule(data=st.data(), amount=st.integers(1, 60), refund=st.booleans(), at_once=st.booleans())
+    def correct(self, data: st.DataObject, amount: int, refund: bool, at_once: bool) -> None:
+        """Refund a part of a purchase, or give it another amount."""
+        order = data.draw(st.sampled_from(self.orders))
+        now = {"happened_at": self.clock(), "actor": ACTOR, "amount": Decimal(amount)}
+        try:
+            if refund:
+                record_refund(order_id=order.pk, refunded_at=self.clock(), **now)
+            else:
+                change_order(order_id=order.pk, **now)
+        except DomainError:
+            return  # more than was left of it
+        if at_once:
+            self.settle(order)
+
+    def settle(self, order: Order) -> None:
+        settle_order(order_id=order.pk, happened_at=self.clock(), actor=ACTOR)
+        before = self.journal()
+        assert settle_order(order_id=order.pk, happened_at=self.clock(), actor="user:1") == []  # 8
+        assert self.journal() == before
+        lines = EarnedLine.objects.filter(source=f"order:{order.pk}")
+        if lines.exists():
+            order.refresh_from_db()
+            back = sum(order.refunds.values_list("amount", flat=True))
+            left = 0 if order.status == "cancelled" else max(0, int(order.amount - back))
+            assert sum(lines.values_list("points", flat=True)) == left  # 11: all of it, no more
 
     @rule(who=WHO, points=POINTS, again=st.booleans())
     def redeem(self, who: int, points: int, again: bool) -> None:
@@ -327,6 +358,9 @@ class Ledger(RuleBasedStateMachine):
         before = self.journal()
         assert accrue_due(self.clock(), everything=True) == 0  # 8, 15
         assert self.journal() == before
+        for order in self.orders if everything else ():
+            self.settle(order)
+        assert self.journal() == before
 
     @rule(sweep=st.sampled_from([release_due, expire_due, time_out_due]))
     def sweep(self, sweep: Callable[[datetime], int]) -> None:
@@ -369,14 +403,15 @@ def _outstanding() -> int:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_the_ledger_keeps_its_promises(clock: Callable[[], datetime]) -> None:
     Ledger.clock = clock
     run_state_machine_as_test(
         Ledger,
         settings=settings(
-            max_examples=tries(25),
-            stateful_step_count=20,
+            max_examples=60 if EVERY_EXAMPLE else 4,
+            stateful_step_count=25 if EVERY_EXAMPLE else 20,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
