@@ -19,6 +19,7 @@ from rest_framework.views import exception_handler
 from common.errors import DomainError
 
 CONTENT_TYPE = "application/problem+json"
+MEMBERS = {"type", "status", "code", "title", "errors"}  # of every problem; context can't take them
 
 
 def problem(
@@ -58,7 +59,10 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
             code=error.code,
             title=str(error.message),
             errors=error.fields,
-            **{key: str(value) for key, value in error.context.items()},
+            **{
+                f"its_{key}" if key in MEMBERS else key: str(value)
+                for key, value in error.context.items()
+            },
         )
     if isinstance(error, ValidationError):
         fields = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}

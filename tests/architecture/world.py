@@ -35,6 +35,7 @@ from feedback.services import (
     survey_url,
 )
 from loyalty.services import ensure_programme
+from loyalty.services.holds import hold_points
 from loyalty.services.members import enrol_customers
 from loyalty.services.opening import Opening as Brought
 from loyalty.services.opening import open_balances
@@ -87,6 +88,7 @@ class World:
     points_rule: str
     reward: str
     redemption: str
+    hold: str
 
 
 def make_world(customer: Customer) -> World:
@@ -104,6 +106,14 @@ def make_world(customer: Customer) -> World:
         customer_id=customer.pk,
         reward_id=reward.pk,
         source_key="test:1",
+        happened_at=now(),
+        actor=ACTOR,
+    )
+    hold = hold_points(
+        customer_id=customer.pk,
+        points=50,
+        source_key="test:2",
+        minutes=24 * 60,
         happened_at=now(),
         actor=ACTOR,
     )
@@ -194,4 +204,5 @@ def make_world(customer: Customer) -> World:
         points_rule=programme.rules.get().ref,
         reward=reward.ref,
         redemption=redemption.ref,
+        hold=hold.ref,
     )

@@ -68,9 +68,9 @@ def test_customers_and_strangers_are_kept_out(member, api_client, path) -> None:
     assert api_client(None).get(f"/api/v1/loyalty/{path}").status_code == 401
 
 
-@pytest.mark.parametrize("path", ["accounts/", "transactions/"])
-def test_nobody_writes_the_journal_by_hand(member, api_client, path) -> None:
+@pytest.mark.parametrize(("path", "status"), [("accounts/", 400), ("transactions/", 403)])
+def test_nobody_writes_the_journal_by_hand(member, api_client, path, status) -> None:
     before = PointsTransaction.objects.count()
     answer = api_client("admin").post(f"/api/v1/loyalty/{path}", {"points": 5}, format="json")
-    assert answer.status_code in {403, 405}
+    assert answer.status_code == status
     assert PointsTransaction.objects.count() == before
