@@ -14,7 +14,7 @@ from common.display import format_points
 from common.sweeping import register_sweeper
 from common.time import now
 
-PORTAL_ROWS = 10
+STAFF_ROWS, PORTAL_ROWS = 5, 10
 
 
 def register() -> None:
@@ -23,6 +23,7 @@ def register() -> None:
     from loyalty.services import accrue_due, release_due
     from loyalty.services.expiry import expire_due
     from loyalty.services.holds import time_out_due
+    from loyalty.services.tier_sweeps import end_tiers_due, measure_everybody, measure_touched
     from loyalty.services.transfers import follow_identity
     from loyalty.services.vouchers import lapse_due
 
@@ -31,6 +32,11 @@ def register() -> None:
     register_sweeper("loyalty.expire", expire_due, order=13, every=30.0)
     register_sweeper("loyalty.time_out_holds", time_out_due, order=12)
     register_sweeper("loyalty.lapse_vouchers", lapse_due, order=14)
+    register_sweeper("loyalty.end_tiers", end_tiers_due, order=9, every=5.0)
+    register_sweeper("loyalty.tiers", measure_touched, order=15, every=5.0)
+    register_sweeper(
+        "loyalty.measure_tiers", measure_everybody, order=16, every=600.0, longest=3600.0
+    )
     registry.menu_entries.append(
         registry.MenuEntry(_("Points"), "loyalty:programme", "coins", frozenset(STAFF_ROLES), 30)
     )
@@ -65,15 +71,15 @@ def _register_undoing() -> None:
 
 
 def _customer_panel(customer_id: int, request: HttpRequest) -> dict[str, Any] | None:
-    return _panel(customer_id)
+    return _panel(customer_id, STAFF_ROWS)
 
 
 def _portal_panel(customer_id: int, request: HttpRequest) -> dict[str, Any] | None:
     return _panel(customer_id, PORTAL_ROWS)
 
 
-def _panel(customer_id: int, rows: int = 0) -> dict[str, Any] | None:
-    """Balance, worth and latest history; before joining only the programme; five queries."""
+def _panel(customer_id: int, rows: int) -> dict[str, Any] | None:
+    """Balance, worth and latest history; before joining only the programme; four queries."""
     from loyalty import selectors
     from loyalty.selectors.wording import worth_of
 
@@ -91,9 +97,7 @@ def _panel(customer_id: int, rows: int = 0) -> dict[str, Any] | None:
         "balance": balance,
         "terms": conditions,
         "worth": worth_of(conditions, balance.available),
-        "transactions": (
-            list(selectors.transactions_of(customer_id).order_by("-id")[:rows]) if rows else []
-        ),
+        "transactions": list(selectors.transactions_of(customer_id).order_by("-id")[:rows]),
         "now": at,
     }
 
@@ -117,11 +121,28 @@ def _register_events() -> None:
     registry.register_event("reward.changed", _("Reward changed"), "gift")
     registry.register_event("reward.stopped", _("Reward no longer offered"), "gift")
     registry.register_event("member.joined", _("Joined the programme"), "id-badge-2")
+    registry.register_event("member.frozen", _("Membership frozen"), "lock")
+    registry.register_event("member.thawed", _("Membership opened again"), "lock-open")
+    registry.register_event("member.closed", _("Membership closed"), "door-exit", points)
+    registry.register_event("member.card_reissued", _("Card replaced"), "id-badge-2")
+    registry.register_event("adjustment.requested", _("Adjustment asked for"), "edit", points)
+    registry.register_event("adjustment.refused", _("Adjustment refused"), "circle-x", points)
+    registry.register_event("adjustment.withdrawn", _("Adjustment withdrawn"), "circle-x", points)
+    registry.register_event("adjustment.reviewed", _("Adjustment reviewed"), "checks", points)
+    registry.register_event("points.adjusted", _("Points adjusted"), "edit", points)
     registry.register_event("programme.opened", _("Programme opened"), "coins")
     registry.register_event("rule.added", _("Earning rule added"), "adjustments")
     registry.register_event("rule.changed", _("Earning rule changed"), "adjustments")
     registry.register_event("rule.renamed", _("Earning rule renamed"), "adjustments")
     registry.register_event("rule.stopped", _("Earning rule stopped"), "adjustments")
+    registry.register_event("tier.added", _("Tier added"), "star")
+    registry.register_event("tier.changed", _("Tier changed"), "star")
+    registry.register_event("tier.removed", _("Tier removed"), "star")
+    registry.register_event("tier.reached", _("Tier reached"), "star")
+    registry.register_event("tier.kept", _("Tier kept in the days of grace"), "star")
+    registry.register_event("tier.missed", _("Tier no longer reached"), "star")
+    registry.register_event("tier.granted", _("Tier granted by hand"), "star")
+    registry.register_event("tier.moved", _("Tier came with another card"), "star")
     registry.register_event("terms.changed", _("Terms of the programme changed"), "adjustments")
 
 

@@ -33,6 +33,7 @@ from loyalty.services.ledger import (
     write_drafts,
 )
 from loyalty.services.members import enrol_customers
+from loyalty.services.tier_moves import join_tiers, split_tiers
 
 MOVED = Bucket.MOVED.value
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -66,6 +67,7 @@ def _join(change: IdentityChange, accounts: dict[int, int]) -> None:
         move.accounts[other].lapses_at = None
     move.settle(home)
     move.write()
+    join_tiers(account_ids=[home, *others], actor=change.actor)
 
 
 def _split(change: IdentityChange, accounts: dict[int, int]) -> None:
@@ -108,6 +110,8 @@ def _split(change: IdentityChange, accounts: dict[int, int]) -> None:
     for account_id in sorted({together, *filter(None, homes.values())}):
         move.settle(account_id)
     move.write()
+    parted = {*accounts.values(), *filter(None, homes.values())} - {together}
+    split_tiers(account_ids=[together, *sorted(parted)], actor=change.actor)
 
 
 class _Transfer:
