@@ -14,7 +14,7 @@ from common.display import format_points
 from common.sweeping import register_sweeper
 from common.time import now
 
-STAFF_ROWS, PORTAL_ROWS = 5, 10
+PORTAL_ROWS = 10
 
 
 def register() -> None:
@@ -71,15 +71,15 @@ def _register_undoing() -> None:
 
 
 def _customer_panel(customer_id: int, request: HttpRequest) -> dict[str, Any] | None:
-    return _panel(customer_id, STAFF_ROWS)
+    return _panel(customer_id)
 
 
 def _portal_panel(customer_id: int, request: HttpRequest) -> dict[str, Any] | None:
     return _panel(customer_id, PORTAL_ROWS)
 
 
-def _panel(customer_id: int, rows: int) -> dict[str, Any] | None:
-    """Balance, worth and latest history; before joining only the programme; four queries."""
+def _panel(customer_id: int, rows: int = 0) -> dict[str, Any] | None:
+    """Balance, worth and latest history; before joining only the programme; five queries."""
     from loyalty import selectors
     from loyalty.selectors.wording import worth_of
 
@@ -97,7 +97,9 @@ def _panel(customer_id: int, rows: int) -> dict[str, Any] | None:
         "balance": balance,
         "terms": conditions,
         "worth": worth_of(conditions, balance.available),
-        "transactions": list(selectors.transactions_of(customer_id).order_by("-id")[:rows]),
+        "transactions": (
+            list(selectors.transactions_of(customer_id).order_by("-id")[:rows]) if rows else []
+        ),
         "now": at,
     }
 
