@@ -21,6 +21,7 @@ def register() -> None:
     """Called once, when the apps are ready."""
     from loyalty import exports, imports  # noqa: F401 - imports registers itself
     from loyalty.services import accrue_due, release_due
+    from loyalty.services.bonus_sweep import award_bonuses_due
     from loyalty.services.expiry import expire_due
     from loyalty.services.holds import time_out_due
     from loyalty.services.tier_sweeps import end_tiers_due, measure_everybody, measure_touched
@@ -32,6 +33,7 @@ def register() -> None:
     register_sweeper("loyalty.expire", expire_due, order=13, every=30.0)
     register_sweeper("loyalty.time_out_holds", time_out_due, order=12)
     register_sweeper("loyalty.lapse_vouchers", lapse_due, order=14)
+    register_sweeper("loyalty.bonuses", award_bonuses_due, order=17, every=10.0)
     register_sweeper("loyalty.end_tiers", end_tiers_due, order=9, every=5.0)
     register_sweeper("loyalty.tiers", measure_touched, order=15, every=5.0)
     register_sweeper(
@@ -132,6 +134,7 @@ def _register_events() -> None:
     registry.register_event("adjustment.withdrawn", _("Adjustment withdrawn"), "circle-x", points)
     registry.register_event("adjustment.reviewed", _("Adjustment reviewed"), "checks", points)
     registry.register_event("points.adjusted", _("Points adjusted"), "edit", points)
+    registry.register_event("member.referred", _("Brought by a friend"), "users")
     registry.register_event("programme.opened", _("Programme opened"), "coins")
     registry.register_event("rule.added", _("Earning rule added"), "adjustments")
     registry.register_event("rule.changed", _("Earning rule changed"), "adjustments")

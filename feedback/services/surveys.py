@@ -21,6 +21,7 @@ from feedback.models import (
     Survey,
 )
 from feedback.tokens import invitation_token
+from loyalty.services.bonuses import award_bonus, take_back_bonus
 
 MAX_COMMENT = 4000
 NPS_WORDING = {
@@ -156,6 +157,7 @@ def record_response(
     """Record an answer and return it. Of several answers to one invitation the first stands.
 
     score: 0 to 10.  comment: kept erasable, at most 4,000 characters.
+    A member is paid for it by the programme's rules; nobody is for an anonymous answer.
 
     :raises ScoreOutOfRange: nothing is written.
     :raises AlreadyAnswered: the invitation (or external id) has an answer; nothing is written.
@@ -199,12 +201,22 @@ def record_response(
         actor=actor,
         codes={"kind": survey.kind, "score": score},
     )
+    if customer_id is not None:
+        award_bonus(
+            kind="survey",
+            customer_id=customer_id,
+            source=_bonus_source(response),
+            happened_at=happened_at,
+            actor=actor,
+        )
     return response
 
 
 @transaction.atomic
 def void_response(*, response_id: int, reason: str, happened_at: datetime, actor: str) -> None:
     """Take an answer out of the figures, with the reason; a second time changes nothing.
+
+    Points that it was paid with are taken back.
 
     :raises InvalidInput: no reason was given.
     """
@@ -225,3 +237,8 @@ def void_response(*, response_id: int, reason: str, happened_at: datetime, actor
             occurred_at=happened_at,
             actor=actor,
         )
+        take_back_bonus(source=_bonus_source(response), happened_at=happened_at, actor=actor)
+
+
+def _bonus_source(response: Response) -> str:
+    return f"survey:{response.pk}"

@@ -42,13 +42,23 @@ def order_source(order_id: int) -> str:
     return f"order:{order_id}"
 
 
+def bonus_key(source: str) -> str:
+    """Return the key under which something other than a purchase is paid for once."""
+    return f"bonus:{source}"
+
+
+def back_key(source: str) -> str:
+    """Return the key under which such a bonus is taken back once."""
+    return f"back:{source}"
+
+
 def release_key(lot_id: int) -> str:
     """Return the key under which a lot becomes usable once."""
     return f"release:lot:{lot_id}"
 
 
-def _keyed(*parts: str | Combinable) -> QuerySet[PointsTransaction]:
-    """Transactions whose key is made of these texts and numbers of the outer row."""
+def keyed(*parts: str | Combinable) -> QuerySet[PointsTransaction]:
+    """Return the transactions whose key is made of these texts and numbers of the outer row."""
     pieces = [
         Value(part) if isinstance(part, str) else Cast(part, CharField(max_length=20))
         for part in parts
@@ -60,7 +70,7 @@ def _keyed(*parts: str | Combinable) -> QuerySet[PointsTransaction]:
 
 def _transaction_of(prefix: str, order: str = "pk") -> QuerySet[PointsTransaction]:
     """The transaction whose key is made of prefix and the outer row's order id."""
-    return _keyed(f"{prefix}:order:", OuterRef(order), ":v1")
+    return keyed(f"{prefix}:order:", OuterRef(order), ":v1")
 
 
 def qualifying_orders(programme: Programme) -> QuerySet[Order]:
@@ -97,7 +107,7 @@ def due_reversals() -> QuerySet[Order]:
 def due_refunds() -> QuerySet[Refund]:
     """Return the refunds of orders that earned, not answered yet."""
     return Refund.objects.filter(
-        ~Exists(_keyed("refund:", OuterRef("pk"))),
+        ~Exists(keyed("refund:", OuterRef("pk"))),
         Exists(_transaction_of("earn", "order_id")),
         order__entry=Order.Entry.LIVE,
     )
@@ -106,19 +116,28 @@ def due_refunds() -> QuerySet[Refund]:
 def due_edits(since: datetime | None) -> QuerySet[OrderVersion]:
     """Return superseded states of orders that earned, not answered yet.
 
-    Of what was corrected lately also what seems to have been known when the order earned: both may
-    have happened at once. A cancellation is answered as such, unless the order stood again.
+    since: None for those known after the order had earned. Of what was corrected lately also what
+    seems to have been known before, unless the order earned for all that it comes to: the clock of
+    an import may be read a little before its order is locked. A cancellation is answered as such,
+    unless the order stood again.
     """
     earned = _transaction_of("earn", "order_id")
-    if since is None:
-        earned = earned.filter(recorded_at__lt=OuterRef("recorded_until"))
+    is_due = Q(Exists(earned.filter(recorded_at__lt=OuterRef("recorded_until"))))
+    if since is not None:
+        whole = EarnedLine.objects.filter(
+            source=Concat(Value("order:"), Cast(OuterRef("order_id"), CharField(max_length=20))),
+            line="",
+            settles__isnull=True,
+            base=OuterRef("order__amount"),
+        )
+        is_due |= Q(Exists(earned)) & ~Q(Exists(whole))
     restored = OrderVersion.objects.filter(
         order=OuterRef("order_id"), status=Order.Status.CANCELLED
     )
     return OrderVersion.objects.filter(
+        is_due,
         ~Q(order__status=Order.Status.CANCELLED) | Exists(restored),
-        ~Exists(_keyed("edit:order:", OuterRef("order_id"), ":", OuterRef("pk"))),
-        Exists(earned),
+        ~Exists(keyed("edit:order:", OuterRef("order_id"), ":", OuterRef("pk"))),
         order__entry=Order.Entry.LIVE,
     )
 
@@ -166,3 +185,14 @@ def _values(rows: QuerySet[Any, Any], moment: str, name: str) -> Iterator[int]:
         if len(found) < PAGE:
             return
         last = found[-1][:2]
+
+
+def ids_of(rows: QuerySet[Any, Any]) -> Iterator[int]:
+    """Yield the ids of rows in their order, a page at a time."""
+    after = 0
+    while True:
+        page = list(rows.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:PAGE])
+        yield from page
+        if len(page) < PAGE:
+            return
+        after = page[-1]

@@ -1,4 +1,4 @@
-"""Enrolling customers: the first qualifying purchase makes a member."""
+"""Enrolling customers: by their first qualifying purchase, or because they wish to join."""
 
 from __future__ import annotations
 
@@ -6,13 +6,30 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime
 
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from common.errors import Conflict, NotFound
 from common.models import Event
 from common.services import SYSTEM
-from crm.models import SearchTerm
+from common.time import now
+from crm.models import Customer, SearchTerm
 from crm.selectors.identity import persons_of
 from loyalty.models import Membership, PointsAccount, Programme
 from loyalty.models.members import CARD_LENGTH, CARD_PREFIX, check_digit
-from loyalty.selectors.journal import home_accounts
+from loyalty.selectors.journal import find_account, home_accounts
+from loyalty.selectors.programme import get_programme
+from loyalty.services.bonuses import award_sign_ups
+
+CODE_LENGTH = 10
+CODE_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # none that is taken for another
+
+
+class ProgrammeNotStarted(Conflict):
+    """Nobody can join yet."""
+
+    code = "programme_not_started"
+    message = _("The programme has not started yet.")
 
 
 def new_card_number() -> str:
@@ -22,14 +39,58 @@ def new_card_number() -> str:
     return digits + check_digit(digits)
 
 
+def new_referral_code() -> str:
+    """Return a random code that a member gives to friends: 50 bits, nobody guesses it."""
+    return "".join(secrets.choice(CODE_LETTERS) for _place in range(CODE_LENGTH))
+
+
+@transaction.atomic
+def join_programme(
+    *, customer_id: int, happened_at: datetime, actor: str
+) -> tuple[Membership, bool]:
+    """Make a customer a member who wishes to be one; return the membership and whether it is new.
+
+    A person is a member by any of their records; again: the first membership, nothing is written.
+    What joining is worth is paid with it. Locks the customer until commit.
+
+    :raises NotFound: no such customer, or there is no programme.
+    :raises ProgrammeNotStarted: nothing is written.
+    """
+    programme = get_programme()
+    customers = Customer.objects.filter(pk=customer_id, erased_at__isnull=True)
+    if not customers.select_for_update(no_key=True).values_list("pk", flat=True):
+        raise NotFound
+    known = find_account(customer_id)
+    if known is not None:
+        return known.membership, False
+    if happened_at < programme.starts_at:
+        raise ProgrammeNotStarted
+    account_id = None
+    while account_id is None:  # a card number or code drawn twice is drawn again
+        account_id = enrol_customers(
+            programme=programme,
+            joined={customer_id: happened_at},
+            recorded_at=now(),
+            actor=actor,
+        ).get(customer_id)
+    member = Membership.objects.select_related("account", "programme").get(account=account_id)
+    award_sign_ups(programme=programme, membership_ids=[member.pk], actor=actor)
+    return member, True
+
+
 def enrol_customers(
-    *, programme: Programme, joined: Mapping[int, datetime], recorded_at: datetime
+    *,
+    programme: Programme,
+    joined: Mapping[int, datetime],
+    recorded_at: datetime,
+    actor: str = SYSTEM,
 ) -> dict[int, int]:
     """Make members of customers who aren't yet; return customer id → account id for all given.
 
     A person is a member by any of their records; who is none becomes one by their own.
 
-    joined: customer id → when the customer's first qualifying purchase was made.
+    joined: customer id → when the customer's first qualifying purchase was made.  actor: who did
+    it, for the event.
     Call inside a transaction. Of two at once, the second waits and then finds the first's rows. A
     card number drawn twice leaves that customer out; the next sweep draws again.
     """
@@ -47,6 +108,7 @@ def enrol_customers(
                 programme=programme,
                 customer_id=customer_id,
                 card_number=new_card_number(),
+                referral_code=new_referral_code(),
                 joined_at=first[customer_id],
                 recorded_at=recorded_at,
             )
@@ -73,7 +135,7 @@ def enrol_customers(
                 subject_kind="membership",
                 subject_ref=member.ref,
                 customer_id=member.customer_id,
-                actor=SYSTEM,
+                actor=actor,
                 occurred_at=member.joined_at,
                 recorded_at=recorded_at,
             )

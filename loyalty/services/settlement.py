@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import NamedTuple
 
 from django.db import transaction
@@ -22,7 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from common.errors import Conflict
 from common.time import now
 from crm.models import Customer, Order
-from loyalty.models import Bucket, EarnedLine, Membership, PointsLot, PointsTransaction, Programme
+from loyalty.models import EarnedLine, Membership, PointsLot, PointsTransaction, Programme
 from loyalty.selectors.due import earn_key, order_source, reversal_key
 from loyalty.selectors.earning import Terms, usable_from
 from loyalty.selectors.expiry import inactive_from, usable_until
@@ -33,11 +34,10 @@ from loyalty.selectors.programme import get_programme, terms_of
 from loyalty.selectors.reckoning import NOBODY, Given
 from loyalty.selectors.settling import Growth, LineKey, Recorded, Root, target_of
 from loyalty.services.catch_up import catch_up
-from loyalty.services.consumption import take, usable_lots
+from loyalty.services.consumption import usable_lots
 from loyalty.services.ledger import (
     ACTIVE,
     PENDING,
-    REVERSED,
     Draft,
     EarnedPoints,
     LockedAccount,
@@ -46,6 +46,7 @@ from loyalty.services.ledger import (
     write_drafts,
 )
 from loyalty.services.members import enrol_customers
+from loyalty.services.taking_back import take_back
 
 Kind, Reason = PointsTransaction.Kind, PointsTransaction.Reason
 
@@ -240,25 +241,23 @@ class _Work:
         """Write what is taken, then what is given: so that nobody owes what they just got."""
         lots = {lot.pk: lot for several in own.values() for lot in several}
         usable: dict[int, list[PointsLot]] = {}
+
+        def others(account_id: int) -> list[PointsLot]:
+            if account_id not in usable:
+                usable[account_id] = [
+                    lots.setdefault(lot.pk, lot) for lot in usable_lots(account_id, self.clock)
+                ]
+            return usable[account_id]
+
         drafts = []
         for change in sorted(changes, key=lambda one: one.points >= 0):
             draft = self._draft(change)
+            account_id = change.account.id
             if change.points > 0:
                 self._give(draft, change)
             elif change.points < 0:
-                account_id = change.account.id
                 mine = [lot for lot in own[change.case.order.pk] if lot.account_id == account_id]
-                mine.sort(key=lambda lot: (lot.bucket != Bucket.PENDING, lot.pk))
-                missing = take(draft, mine, -change.points)
-                if missing:
-                    if account_id not in usable:
-                        usable[account_id] = [
-                            lots.setdefault(lot.pk, lot)
-                            for lot in usable_lots(account_id, self.clock)
-                        ]
-                    missing = take(draft, usable[account_id], missing)
-                draft.owe(missing)
-                draft.enter(REVERSED, -change.points)
+                take_back(draft, mine, partial(others, account_id), -change.points)
             drafts.append(draft)
         return write_drafts(drafts, recorded_at=self.clock)
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import chain, islice
+from typing import TypeVar
 
 import structlog
 from django.db import DataError, IntegrityError
@@ -31,6 +32,7 @@ from loyalty.services.accrual import award_batch
 from loyalty.services.release import release_batch
 from loyalty.services.settlement import settle_batch
 
+Thing = TypeVar("Thing")
 log = structlog.get_logger(__name__)
 ACCRUAL = "loyalty.accrue"
 BATCH = 300  # orders or lots per write transaction: well under 250 ms on SQLite
@@ -52,9 +54,8 @@ def accrue_due(
     if programme is None:
         return 0
     deadline = time.monotonic() + budget_seconds
-    mark = SweepMark.objects.filter(name=ACCRUAL).first()
-    is_full = everything or mark is None or local_date(mark.full_pass_at) != local_date(now)
-    since = None if is_full or mark is None else mark.seen_until - OVERLAP
+    mark, since = read_mark(ACCRUAL, now, everything=everything)
+    is_full = since is None
     terms = terms_of(programme)
 
     def award(order_ids: list[int]) -> int:
@@ -72,20 +73,20 @@ def accrue_due(
         )
 
     done = 0
-    for ids in _batches(ids_since(due_orders(programme), since), BATCH):
-        done += _settled(award, ids)
+    for ids in in_batches(ids_since(due_orders(programme), since), BATCH):
+        done += settle_each(award, ids)
         # Money may have been given back long before the order was delivered and earned.
         refunded = Refund.objects.filter(order__in=ids).values_list("order_id", flat=True)
-        for some in _batches(sorted(set(refunded)), SETTLED_BATCH):
-            done += _settled(settle, some)
+        for some in in_batches(sorted(set(refunded)), SETTLED_BATCH):
+            done += settle_each(settle, some)
         if time.monotonic() > deadline:
             return done
     changed = chain(ids_since(due_reversals(), since), orders_to_settle(since))
-    for ids in _batches(changed, SETTLED_BATCH):
-        done += _settled(settle, sorted(set(ids)))
+    for ids in in_batches(changed, SETTLED_BATCH):
+        done += settle_each(settle, sorted(set(ids)))
         if time.monotonic() > deadline:
             return done
-    _move_mark(mark, now, is_full=is_full)
+    move_mark(ACCRUAL, mark, now, is_full=is_full)
     return done
 
 
@@ -100,20 +101,21 @@ def release_due(now: datetime, *, budget_seconds: float = BUDGET_SECONDS) -> int
     lots = due_lots(now).order_by("available_from", "pk").values_list("pk", flat=True)
     while time.monotonic() < deadline:
         ids = list(lots[:BATCH])
-        released = _settled(release, ids) if ids else 0
+        released = settle_each(release, ids) if ids else 0
         done += released
         if len(ids) < BATCH or not released:
             break
     return done
 
 
-def _batches(ids: Iterable[int], size: int) -> Iterator[list[int]]:
-    remaining = iter(ids)
+def in_batches(things: Iterable[Thing], size: int) -> Iterator[list[Thing]]:
+    """Yield things in lists of at most ``size``."""
+    remaining = iter(things)
     while batch := list(islice(remaining, size)):
         yield batch
 
 
-def _settled(settle: Callable[[list[int]], int], ids: list[int]) -> int:
+def settle_each(settle: Callable[[list[int]], int], ids: list[int]) -> int:
     """Settle a batch; if a row of it can't be written, each alone, so that it stops no other."""
     try:
         return settle(ids)
@@ -121,14 +123,31 @@ def _settled(settle: Callable[[list[int]], int], ids: list[int]) -> int:
         if len(ids) == 1:
             log.exception("row_not_settled", row=ids[0], error=type(error).__name__)
             return 0
-        return sum(_settled(settle, [one]) for one in ids)
+        return sum(settle_each(settle, [one]) for one in ids)
 
 
-def _move_mark(mark: SweepMark | None, now: datetime, *, is_full: bool) -> None:
+def read_mark(
+    name: str, now: datetime, *, everything: bool = False
+) -> tuple[SweepMark | None, datetime | None]:
+    """Return how far a sweep has seen, and from when it looks again; None: at everything.
+
+    It looks at everything once a local day.
+    """
+    mark = SweepMark.objects.filter(name=name).first()
+    if everything or mark is None or local_date(mark.full_pass_at) != local_date(now):
+        return mark, None
+    return mark, mark.seen_until - OVERLAP
+
+
+def move_mark(name: str, mark: SweepMark | None, now: datetime, *, is_full: bool) -> None:
+    """Remember that a sweep saw everything recorded up to ``now``; is_full: that it looked at all.
+
+    mark: as it was when the sweep began.
+    """
     if mark is None:
         SweepMark.objects.get_or_create(
-            name=ACCRUAL, defaults={"seen_until": now, "full_pass_at": now}
+            name=name, defaults={"seen_until": now, "full_pass_at": now}
         )
     elif is_full or now - mark.seen_until >= MARK_AGE:
-        newer = SweepMark.objects.filter(name=ACCRUAL, seen_until__lt=now)
+        newer = SweepMark.objects.filter(name=name, seen_until__lt=now)
         newer.update(seen_until=now, **({"full_pass_at": now} if is_full else {}))
