@@ -64,6 +64,7 @@ class Membership(models.Model):
         verbose_name_plural = _("memberships")
         indexes: ClassVar = [
             models.Index(fields=["programme", "joined_at"], name="membership_joined"),
+            models.Index(fields=["recorded_at"], name="membership_recorded"),
         ]
 
     def __str__(self) -> str:
