@@ -11,8 +11,11 @@ from crm.services.merges import merge_customers, undo_merge
 from loyalty.models import Membership, PointsLot, PointsTransaction
 from loyalty.selectors import balance_of, past_balance_of, transactions_of, verify_ledger
 from loyalty.services import accrue_due, release_due, reverse_award
+from loyalty.services.expiry import expire_due
+from loyalty.services.holds import capture_hold
 from tests.cast import ACTOR, make_customer, make_order
 from tests.loyalty.ledger import spend
+from tests.loyalty.spending import account_of, hold
 
 pytestmark = pytest.mark.django_db
 
@@ -221,3 +224,97 @@ def test_a_merge_of_two_without_points_writes_nothing_into_the_journal(
 ) -> None:
     undo(merge(anna, annas_other_card, clock), clock)
     assert not PointsTransaction.objects.exists()
+
+
+def test_what_is_set_aside_goes_along_and_can_be_used_there(
+    open_with, anna, annas_other_card, clock
+) -> None:
+    open_with(pending_days=0)
+    buy(anna, 100, clock)
+    buy(annas_other_card, 40, clock)
+    kept = hold(annas_other_card, 30)
+    before = past_balance_of(annas_other_card.pk, clock())
+    clock.forward(minutes=1)
+    merge(anna, annas_other_card, clock)
+    found = balance_of(anna.pk, clock())
+    assert (found.active, found.held, found.available) == (140, 30, 110)
+    assert past_balance_of(annas_other_card.pk, clock() - timedelta(minutes=1)) == before
+    capture_hold(hold_id=kept.pk, happened_at=clock(), actor=ACTOR)
+    assert has(anna, clock) == (0, 110, 0)
+    assert verify_ledger().drifts == []
+
+
+def test_what_is_set_aside_comes_back_with_its_card(
+    open_with, anna, annas_other_card, clock
+) -> None:
+    open_with(pending_days=0)
+    buy(anna, 100, clock)
+    buy(annas_other_card, 40, clock)
+    kept = hold(annas_other_card, 30)
+    undo(merge(anna, annas_other_card, clock), clock)
+    kept.refresh_from_db()
+    assert (kept.status, kept.account.membership.customer) == ("open", annas_other_card)
+    assert balance_of(annas_other_card.pk, clock()).held == 30
+    assert balance_of(anna.pk, clock()).held == 0
+    assert verify_ledger().drifts == []
+
+
+def test_a_hold_on_points_of_both_cards_lets_go_when_they_part(
+    open_with, anna, annas_other_card, clock
+) -> None:
+    open_with(pending_days=0)
+    buy(anna, 100, clock)
+    buy(annas_other_card, 40, clock)
+    merged = merge(anna, annas_other_card, clock)
+    kept = hold(anna, 120)
+    known = past_balance_of(anna.pk, clock())
+    at = clock()
+    clock.forward(minutes=1)
+    undo(merged, clock)
+    kept.refresh_from_db()
+    assert (kept.status, kept.resolved_at) == ("voided", clock())
+    assert (has(anna, clock), has(annas_other_card, clock)) == ((0, 100, 0), (0, 40, 0))
+    assert past_balance_of(anna.pk, at) == known
+    assert known.held == 120
+    assert verify_ledger().drifts == []
+
+
+def test_points_that_lapse_when_idle_take_the_later_date(
+    open_with, anna, annas_other_card, clock
+) -> None:
+    programme = open_with(pending_days=0)
+    first = programme.terms_versions.get()
+    first.pk, first.number, first.expiry, first.expiry_count = None, 2, "inactivity", 1
+    first.valid_from = first.valid_from + timedelta(days=1)
+    first.save(force_insert=True)
+    buy(anna, 100, clock, days_ago=20)
+    buy(annas_other_card, 40, clock)
+    later = account_of(annas_other_card).lapses_at
+    assert account_of(anna).lapses_at < later
+    merged = merge(anna, annas_other_card, clock)
+    assert account_of(anna).lapses_at == later
+    clock.forward(days=25)
+    undo(merged, clock)
+    assert (has(anna, clock), has(annas_other_card, clock)) == ((0, 100, 0), (0, 40, 0))
+    assert account_of(annas_other_card).lapses_at == later
+    clock.moment = later
+    assert (has(anna, clock), has(annas_other_card, clock)) == ((0, 0, 0), (0, 0, 0))
+    expire_due(clock())
+    assert verify_ledger().drifts == []
+
+
+def test_what_paid_a_debt_and_is_over_by_now_does_not_come_back(
+    open_with, anna, annas_other_card, clock
+) -> None:
+    open_with(pending_days=0, validity_days=5)
+    buy(anna, 100, clock)
+    order = buy(annas_other_card, 30, clock)
+    spend(annas_other_card.pk, 30, "spend:1", clock())
+    change_order(order_id=order.pk, status="cancelled", happened_at=clock(), actor=ACTOR)
+    accrue_due(clock())
+    merged = merge(anna, annas_other_card, clock)
+    assert has(anna, clock) == (0, 70, 0)
+    clock.forward(days=10)
+    undo(merged, clock)
+    assert (has(anna, clock), has(annas_other_card, clock)) == ((0, 0, 0), (0, 0, 30))
+    assert verify_ledger().drifts == []
