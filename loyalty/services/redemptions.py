@@ -13,7 +13,14 @@ from django.utils.translation import gettext_lazy
 
 from common.errors import Conflict, InvalidInput, NotFound
 from common.time import local_date, now, start_of_day
-from loyalty.models import PointsEntry, PointsLot, PointsTransaction, Redemption, Reward
+from loyalty.models import (
+    Membership,
+    PointsEntry,
+    PointsLot,
+    PointsTransaction,
+    Redemption,
+    Reward,
+)
 from loyalty.selectors.expiry import inactive_from
 from loyalty.selectors.programme import conditions_of
 from loyalty.selectors.rewards import Problem, worth_of_points
@@ -31,6 +38,7 @@ from loyalty.services.ledger import (
 )
 from loyalty.services.reversal import PointsMoved
 from loyalty.services.spending import (
+    MembershipNotOpen,
     RewardUnavailable,
     check_key,
     check_part_payment,
@@ -130,6 +138,7 @@ def reverse_redemption(*, redemption_id: int, happened_at: datetime, actor: str)
     Locks the points accounts concerned until commit, then the redemption.
 
     :raises NotFound: there is no such redemption.
+    :raises MembershipNotOpen: the membership was closed, so nobody could use the points.
     :raises PointsMoved: a merge moved the points this instant; try again.
     """
     redemption = Redemption.objects.filter(pk=redemption_id).first()
@@ -146,6 +155,9 @@ def reverse_redemption(*, redemption_id: int, happened_at: datetime, actor: str)
         return redemption
     if not set(standing.values_list("account_id", flat=True)) <= accounts.keys():
         raise PointsMoved
+    closed = Membership.Status.CLOSED
+    if any(accounts[lot.account_id].status == closed for lot in standing):
+        raise MembershipNotOpen  # nobody could use the points
     clock = now()
     catch_up(accounts, clock)
     given_back: dict[int, Allocations] = {}

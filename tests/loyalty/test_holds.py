@@ -27,6 +27,7 @@ from loyalty.services.holds import (
     HoldResolved,
     HoldTimedOut,
     capture_hold,
+    hold_points,
     time_out_due,
     void_hold,
 )
@@ -274,8 +275,16 @@ def test_what_cannot_be_held_is_refused_at_its_field(programme, clock, fields, f
 
 
 def test_a_hold_lasts_as_long_as_it_was_asked_for(programme, clock) -> None:
-    held = hold(make_member(100), 50, minutes=5)
-    assert held.expires_at == clock() + timedelta(minutes=5)
+    told_late = clock() - timedelta(minutes=20)
+    held = hold_points(
+        customer_id=make_member(100).pk,
+        points=50,
+        minutes=5,
+        source_key="till",
+        happened_at=told_late,
+        actor=ACTOR,
+    )
+    assert (held.held_at, held.expires_at) == (told_late, clock() + timedelta(minutes=5))
 
 
 @pytest.mark.parametrize("status", ["frozen", "closed"])

@@ -332,6 +332,21 @@ def test_taking_back_again_changes_nothing(programme, clock) -> None:
     assert (available(member, clock), Reward.objects.get().stock) == (100, 1)
 
 
+def test_a_frozen_member_gets_points_back_and_a_closed_one_none(programme, clock) -> None:
+    frozen, closed = make_member(100), make_member(100)
+    reward = make_reward(stock=2)
+    redemptions = [redeem(member, reward) for member in (frozen, closed)]
+    Membership.objects.filter(customer=frozen).update(status="frozen")
+    Membership.objects.filter(customer=closed).update(status="closed")
+    assert reverse(redemptions[0], clock).status == "reversed"
+    with pytest.raises(MembershipNotOpen):
+        reverse(redemptions[1], clock)
+    redemptions[1].refresh_from_db()
+    assert redemptions[1].status == "issued"
+    assert [account_of(member).active for member in (frozen, closed)] == [100, 0]
+    assert Reward.objects.get().stock == 1
+
+
 def test_points_given_back_to_a_lot_that_is_over_expire_at_once(programme, clock) -> None:
     member = make_member(40, (60, clock() + timedelta(days=2)))
     redemption = redeem(member, make_reward(points=70))

@@ -127,6 +127,17 @@ def test_a_change_is_checked_like_a_new_reward(programme, clock) -> None:
     assert Event.objects.filter(kind="reward.changed").count() == 1
 
 
+def test_the_least_that_a_part_payment_may_promise(programme, clock) -> None:
+    reward = make_reward("payment", 10, value=Decimal("0.001"), maximum_points=10)
+    assert worth_of_points(reward, 10) == Decimal("0.01")
+
+
+def test_a_start_that_is_taken_away_is_now(programme, clock) -> None:
+    reward = make_reward(starts_at=clock() + timedelta(days=9))
+    change_reward(reward_id=reward.pk, happened_at=clock(), actor=ACTOR, starts_at=None)
+    assert Reward.objects.get().starts_at == clock()
+
+
 def test_a_stopped_reward_is_offered_no_more_and_can_come_back(programme, clock) -> None:
     reward, member = make_reward(), make_member(100)
     for _twice in range(2):
