@@ -14,14 +14,15 @@ from django.db.models import BigIntegerField, Count, Exists, OuterRef, Q, QueryS
 from django.db.models import Value as Constant
 from django.db.models.functions import Coalesce
 
-from common.time import local_date
+from common.time import local_date, now
 from crm.models import Order, OrderLine
 from crm.selectors.audiences import Spell, audiences_at, spells_of
 from crm.selectors.identity import every_record_of, groups_of
-from loyalty.models import EarnedLine, PointsAccount, Programme, TierAssignment
+from loyalty.models import EarnedLine, PointsAccount, Programme
 from loyalty.selectors.conditions import day_bounds
 from loyalty.selectors.reckoning import Given, Line, Member
 from loyalty.selectors.terms import Asks, Rule
+from loyalty.selectors.tier_spells import TierSpell, tier_at, tier_spells
 
 
 class Buyer(NamedTuple):
@@ -31,12 +32,6 @@ class Buyer(NamedTuple):
     customer_id: int
     account_id: int | None
     ordered_at: datetime
-
-
-class _Spell(NamedTuple):
-    tier_id: int | None
-    since: datetime
-    until: datetime | None
 
 
 class Facts:
@@ -64,7 +59,7 @@ class Facts:
         self._spells: Mapping[int, list[Spell]] = (
             spells_of(records, asks.audiences) if asks.audiences else {}
         )
-        self._tiers = _tiers_of(buyers) if asks.tiers else {}
+        self._tiers = _tiers_of(programme, buyers) if asks.tiers and buyers else {}
         self._had = self._read_had() if asks.once else frozenset()
         # (rule, account) → when how many points were earned; and all of them together.
         self._then: dict[tuple[int, int], list[tuple[datetime, int]]] = defaultdict(list)
@@ -83,7 +78,7 @@ class Facts:
             is_open=is_open,
             purchases_before=before,
             number=number,
-            tier_id=self._tier_at(buyer.account_id, at) if asks.tiers else None,
+            tier_id=tier_at(self._tiers.get(buyer.account_id or 0, ()), at),
             audiences=audiences_at(spells, at) if spells else frozenset(),
             had=frozenset(
                 rule for rule in asks.once if any((rule, one) in self._had for one in accounts)
@@ -109,12 +104,6 @@ class Facts:
         group = self._groups.get(buyer.customer_id, [])
         own = {self._accounts[record] for record in group if record in self._accounts}
         return sorted(own | {buyer.account_id or 0})
-
-    def _tier_at(self, account_id: int | None, at: datetime) -> int | None:
-        for spell in self._tiers.get(account_id or 0, ()):
-            if spell.since <= at and (spell.until is None or at < spell.until):
-                return spell.tier_id
-        return None
 
     def _earned(self, accounts: list[int], at: datetime, which: str) -> dict[int, int]:
         earned: dict[int, int] = {}
@@ -214,19 +203,10 @@ def _accounts_of(records: Collection[int]) -> dict[int, int]:
     return dict(accounts.values_list("membership__customer_id", "pk"))
 
 
-def _tiers_of(buyers: Sequence[Buyer]) -> dict[int, list[_Spell]]:
-    spells: dict[int, list[_Spell]] = defaultdict(list)
+def _tiers_of(programme: Programme, buyers: Sequence[Buyer]) -> dict[int, list[TierSpell]]:
     moments = [buyer.ordered_at for buyer in buyers]
-    rows = TierAssignment.objects.filter(
-        Q(until__isnull=True) | Q(until__gt=min(moments)),
-        account__in={buyer.account_id for buyer in buyers if buyer.account_id},
-        since__lte=max(moments),
-    ).order_by("-since", "-pk")
-    for account, tier_id, since, until in rows.values_list(
-        "account_id", "tier_id", "since", "until"
-    ):
-        spells[account].append(_Spell(tier_id, since, until))
-    return dict(spells)
+    accounts = {buyer.account_id for buyer in buyers if buyer.account_id}
+    return tier_spells(programme, accounts, first=min(moments), last=max(moments), clock=now())
 
 
 def _numbers(

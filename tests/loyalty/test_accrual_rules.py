@@ -171,6 +171,36 @@ def test_the_tier_at_the_time_of_the_purchase_counts(add, programme, clock) -> N
     assert given_by(for_gold) == [(then, 7)]
 
 
+def test_a_tier_that_time_ended_multiplies_no_more_even_if_the_sweep_is_late(
+    programme, clock
+) -> None:
+    gold = Tier.objects.create(
+        programme=programme,
+        rank=1,
+        name="Gold",
+        threshold=1_000_000,
+        multiplier=Decimal(2),
+        recorded_at=clock(),
+    )
+    customer = make_customer()
+    orders(customer, clock() - 20 * DAY)
+    accrue_due(clock())
+    TierAssignment.objects.create(
+        account=PointsAccount.objects.get(),
+        tier=gold,
+        since=clock() - 10 * DAY,
+        grace_until=clock() - 5 * DAY,
+        reason="kept",
+        measured=0,
+        actor=ACTOR,
+        recorded_at=clock(),
+    )
+    within, after = orders(customer, clock() - 5 * DAY - timedelta(seconds=1), clock() - 5 * DAY)
+    accrue_due(clock())
+    points = dict(PointsTransaction.objects.values_list("order", "points"))
+    assert (points[within], points[after]) == (200, 100)
+
+
 def test_who_belonged_to_an_audience_when_they_bought_gets_its_bonus(add, clock) -> None:
     one, other = make_customer(), make_customer()
     group = publish_audience(
