@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from accounts.permissions import MANAGERS
 from common.exports import Asked, Export, export_of, register_export
 from crm.exports.names import customer_id, customer_name, id_of
+from crm.exports.roles import LISTS
+from loyalty.models import LiabilitySnapshot
 from loyalty.selectors import list_accounts, list_transactions
+from loyalty.selectors.reports import list_journal
 
 
 def register() -> None:
     """Called once, when the apps are ready."""
     register_export("points_accounts", roles=MANAGERS, open=open_accounts)
     register_export("points_transactions", roles=MANAGERS, open=open_transactions)
+    register_export("points_journal", roles=LISTS, open=open_journal)
+    register_export("points_liability", roles=LISTS, open=open_liability)
 
 
 def open_accounts(asked: Asked) -> Export:
@@ -47,5 +55,64 @@ def open_transactions(asked: Asked) -> Export:
             "order_id": lambda row: id_of(row.order) if row.order else "",
             "effective_at": lambda row: row.effective_at,
             "recorded_at": lambda row: row.recorded_at,
+        },
+    )
+
+
+JOURNAL = (
+    "month",
+    "opening_balance",
+    "kind",
+    "reason",
+    "issued",
+    "redeemed",
+    "expired",
+    "taken_back",
+    "bookings",
+    "closing_balance",
+)
+
+
+def open_journal(asked: Asked) -> Export:
+    """The journal by month, oldest first: opening balance, each movement, closing balance."""
+    found = list_journal()
+
+    def lines() -> Iterator[list[Any]]:
+        for line in found:
+            one = line.movement
+            yield [
+                f"{line.month:%Y-%m}",
+                line.opening,
+                one.kind,
+                one.reason,
+                one.issued,
+                one.redeemed,
+                one.expired,
+                one.reversed,
+                one.bookings,
+                line.closing,
+            ]
+
+    return Export(columns=JOURNAL, lines=lines(), count=lambda: len(found))
+
+
+def open_liability(asked: Asked) -> Export:
+    """What was owed at each month's end, by the month in which the points were issued."""
+    return export_of(
+        LiabilitySnapshot.objects.all(),
+        order=("-month", "-cohort", "id"),
+        columns={
+            "month": lambda row: f"{row.month:%Y-%m}",
+            "cohort": lambda row: f"{row.cohort:%Y-%m}",
+            "issued": lambda row: row.issued,
+            "redeemed": lambda row: row.redeemed,
+            "expired": lambda row: row.expired,
+            "taken_back": lambda row: row.reversed,
+            "outstanding": lambda row: row.outstanding,
+            "expected_breakage": lambda row: row.breakage,
+            "is_estimated": lambda row: row.is_estimated,
+            "point_cost": lambda row: row.point_cost,
+            "liability": lambda row: row.liability,
+            "currency": lambda row: row.currency,
         },
     )

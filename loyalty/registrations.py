@@ -22,8 +22,10 @@ def register() -> None:
     from loyalty import exports, imports  # noqa: F401 - imports registers itself
     from loyalty.services import accrue_due, release_due
     from loyalty.services.bonus_sweep import award_bonuses_due
+    from loyalty.services.checks import check_due
     from loyalty.services.expiry import expire_due
     from loyalty.services.holds import time_out_due
+    from loyalty.services.liability import report_due
     from loyalty.services.tier_sweeps import end_tiers_due, measure_everybody, measure_touched
     from loyalty.services.transfers import follow_identity
     from loyalty.services.vouchers import lapse_due
@@ -39,6 +41,8 @@ def register() -> None:
     register_sweeper(
         "loyalty.measure_tiers", measure_everybody, order=16, every=600.0, longest=3600.0
     )
+    register_sweeper("loyalty.check_ledger", check_due, order=82, every=60.0, longest=3600.0)
+    register_sweeper("loyalty.reports", report_due, order=83, every=60.0, longest=3600.0)
     registry.menu_entries.append(
         registry.MenuEntry(_("Points"), "loyalty:programme", "coins", frozenset(STAFF_ROLES), 30)
     )

@@ -53,6 +53,8 @@ ROLES = {
     "offers": FIGURES,
     "orders": FIGURES,
     "points_accounts": MANAGE,
+    "points_journal": FIGURES,
+    "points_liability": FIGURES,
     "points_transactions": MANAGE,
     "products": FIGURES,
     "rates": FIGURES,
