@@ -16,9 +16,10 @@ from django.utils.translation import ngettext
 from common.display import format_local, format_money, format_points
 from common.money import CENT
 from crm.selectors.identity import every_record_of
-from loyalty.models import Hold, Membership, PointsAccount, Redemption, Reward, TierAssignment
+from loyalty.models import Hold, Membership, PointsAccount, Redemption, Reward, Tier
 from loyalty.selectors.balances import balances_of
 from loyalty.selectors.journal import find_account
+from loyalty.selectors.tier_spells import tier_at, tier_spells
 
 RECENTLY = timedelta(days=30)  # so long a reward that is over is still shown as such
 
@@ -108,13 +109,14 @@ def offers_for(customer_id: int, at: datetime) -> list[Offer]:
     """Return every reward on offer, soon or until lately, cheapest first, as it stands for someone.
 
     customer_id: any record of the person; a customer who is no member gets ``NOT_MEMBER``.
-    Seven queries at most, whatever the number of rewards.
+    Eight queries at most, whatever the number of rewards; a few more while a sweep that ends
+    the member's tier is late.
     """
     account = find_account(customer_id)
     standing = Standing()
     if account is not None:
         balance = balances_of([account], at)[account.pk]
-        standing = standing_of(account, available=balance.available)
+        standing = standing_of(account, at, available=balance.available)
     rewards = list_rewards().filter(
         Q(ends_at__isnull=True) | Q(ends_at__gt=at - RECENTLY), is_active=True
     )
@@ -124,11 +126,15 @@ def offers_for(customer_id: int, at: datetime) -> list[Offer]:
 
 
 def standing_of(
-    account: PointsAccount, *, available: int, rewards: Sequence[int] | None = None
+    account: PointsAccount,
+    at: datetime,
+    *,
+    available: int,
+    rewards: Sequence[int] | None = None,
 ) -> Standing:
-    """Return what the member with this account brings, at present; three queries.
+    """Return what the member with this account brings at the clock ``at``; four queries.
 
-    account: with its membership.  available: points that can be spent.
+    account: with membership and programme.  available: points that can be spent.
     rewards: ids to count what was had of; all by default.
     """
     records = every_record_of(account.membership.customer_id)
@@ -140,18 +146,23 @@ def standing_of(
     held = Hold.objects.filter(mine, status=Hold.Status.OPEN, reward__isnull=False)
     for rows in (had, held):
         taken.update(dict(rows.values_list("reward").annotate(n=Count("pk")).order_by("reward")))
-    rank = (
-        TierAssignment.objects.filter(account=account, until__isnull=True)
-        .values_list("tier__rank", flat=True)
-        .first()
-    )
     return Standing(
         is_member=True,
         is_open=account.membership.status == Membership.Status.OPEN,
         available=available,
-        tier_rank=rank or 0,
+        tier_rank=_rank_of(account, at),
         taken=taken,
     )
+
+
+def _rank_of(account: PointsAccount, at: datetime) -> int:
+    """The rank of the tier, whether or not a sweep was there to end it; 0 without one."""
+    programme = account.membership.programme
+    spells = tier_spells(programme, [account.pk], first=at, last=at, clock=at)
+    tier_id = tier_at(spells.get(account.pk, ()), at)
+    if tier_id is None:
+        return 0
+    return Tier.objects.values_list("rank", flat=True).get(pk=tier_id)
 
 
 def best_offer(offers: Sequence[Offer]) -> Offer | None:

@@ -94,7 +94,9 @@ class Spender:
         :raises RewardUnavailable: with the first thing that stands in the way.
         :raises TooFewPoints: with what is missing.
         """
-        standing = standing_of(self.account, available=available_in(self.lots), rewards=[reward.pk])
+        standing = standing_of(
+            self.account, clock, available=available_in(self.lots), rewards=[reward.pk]
+        )
         problem = problem_of(reward, standing, clock)
         if problem not in (Problem.NONE, Problem.TOO_FEW_POINTS):
             raise RewardUnavailable(reward, problem)
