@@ -15,8 +15,6 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
-from django.db.models import Q
-
 from common.services import SYSTEM
 from crm.imports.bulk import as_stored, update_rows
 from loyalty.models import Bucket, Hold, HoldAllocation, PointsLot, PointsTransaction
@@ -245,15 +243,19 @@ def _draft(
 def _lots_due(
     accounts: Mapping[int, LockedAccount], clock: datetime, freed: Collection[int]
 ) -> Iterator[PointsLot]:
-    """Yield the lots that time did something to, or that a hold lets go of; one query."""
-    due = Q(bucket=Bucket.PENDING, available_from__lte=clock) | Q(expires_at__lte=clock)
+    """Yield the lots that time did something to, or that a hold lets go of; one query.
+
+    Each condition by itself, so that each goes by its index, however many lots are open.
+    """
+    open_lots = PointsLot.objects.filter(account__in=accounts, remaining__gt=0)
+    due = [open_lots.filter(expires_at__lte=clock)]
     idle = [one.id for one in accounts.values() if one.lapses_at and one.lapses_at <= clock]
     if idle:
-        due |= Q(account__in=idle, lapses=True)
+        due.append(open_lots.filter(account__in=idle, lapses=True))
     if freed:
-        due |= Q(pk__in=freed)
-    lots = PointsLot.objects.filter(due, account__in=accounts, remaining__gt=0)
-    yield from lots.order_by("pk")
+        due.append(open_lots.filter(pk__in=freed))
+    pending = open_lots.filter(bucket=Bucket.PENDING, available_from__lte=clock)
+    yield from pending.union(*due).order_by("id")
 
 
 def _holds_that_ran_out(accounts: Mapping[int, LockedAccount], clock: datetime) -> list[_Ended]:
