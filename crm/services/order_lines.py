@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.errors import Conflict, InvalidInput
 from common.money import LARGEST, QUANTUM
-from crm.models import Order, OrderLine, OrderLineVersion
+from crm.models import Order, OrderLine, OrderLineVersion, Refund
 from crm.selectors.refunds import refunded_lines
 
 ZERO = Decimal(0)
@@ -89,7 +89,8 @@ def replace_lines(*, order: Order, wanted: list[OrderLine], recorded_at: datetim
     Called with the order locked. Changed and removed lines first go to the history, known until
     ``recorded_at``.
 
-    :raises LineRefunded: a line would become less than what was given back for it.
+    :raises LineRefunded: a line would become less than what was given back for it, or one that a
+        refund names would be taken out.
     """
     present = {(line.product_id, line.occurrence): line for line in order.lines.all()}
     refunded = refunded_lines(order.pk)
@@ -113,7 +114,8 @@ def replace_lines(*, order: Order, wanted: list[OrderLine], recorded_at: datetim
         line.recorded_at = recorded_at
         changed.append(line)
     gone = list(present.values())
-    if any(line.pk in refunded for line in gone):
+    # Also of a refund that was taken back: its row still names the line.
+    if gone and Refund.objects.filter(line__in=gone).exists():
         raise LineRefunded
     superseded += [_past(line, recorded_at) for line in gone]
     OrderLineVersion.objects.bulk_create(superseded)

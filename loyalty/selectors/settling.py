@@ -68,7 +68,7 @@ class Recorded:
 
     @property
     def first(self) -> int:
-        """Points that were given before anything was settled."""
+        """Points that were given for its lines when each of them first earned."""
         return sum(root.points for root in self.roots.values())
 
     @property
@@ -189,7 +189,7 @@ def _limit(rule: Rule, known: Recorded, member: Member, growth: Growth) -> int |
     caps = rule.caps
     limits = [] if caps.per_order is None else [caps.per_order]
     if growth is Growth.BACK:
-        limits.append(known.first)
+        limits.append(max(known.first, known.net))
     elif caps.asks_for_past:
         rooms = []
         if caps.per_day is not None:

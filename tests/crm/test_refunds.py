@@ -155,6 +155,17 @@ def test_an_order_can_not_become_less_than_what_was_given_back(order: Order) -> 
     assert not order.versions.exists()
 
 
+def test_a_line_that_a_refund_names_stays_even_if_that_was_taken_back(order: Order) -> None:
+    tea = order.lines.get(product__sku="tea")
+    [row] = refund(order, lines=[LineBack(tea.pk, Decimal(1))])
+    correct_refund(refund_id=row.pk, amount=Decimal(0), **HAPPENING)
+    cup = NewLine(order.lines.get(product__sku="cup").product_id, Decimal(1), Decimal(9))
+    with pytest.raises(LineRefunded):
+        change_order(order_id=order.pk, lines=[cup], **HAPPENING)
+    assert order.lines.count() == 2
+    assert not order.versions.exists()
+
+
 def test_a_cancelled_order_has_nothing_to_give_back(order: Order) -> None:
     change_order(order_id=order.pk, status="cancelled", **HAPPENING)
     with pytest.raises(OrderCancelled):

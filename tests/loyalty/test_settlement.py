@@ -236,6 +236,9 @@ def test_an_order_placed_and_then_delivered_earns_without_a_correction(programme
     assert state(customer, clock) == (100, 0, 0)
     assert settled() == []
     assert nothing_more_to_do(clock)
+    edit(order, clock, amount=Decimal(300))  # what was known before stays without an answer
+    assert state(customer, clock) == (300, 0, 0)
+    assert nothing_more_to_do(clock)
 
 
 def test_an_order_corrected_upwards_earns_the_difference(programme, clock) -> None:
