@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Conflict
 from common.time import now
 from crm.models import Customer
 from loyalty.models import PointsLot, PointsTransaction, Programme
+from loyalty.services.catch_up import catch_up, draft_catch_up
+from loyalty.services.consumption import free_of
 from loyalty.services.ledger import (
     ACTIVE,
     REVERSED,
@@ -23,7 +25,6 @@ from loyalty.services.ledger import (
     write_drafts,
 )
 from loyalty.services.members import enrol_customers
-from loyalty.services.release import draft_releases
 
 MOST_POINTS = 1_000_000_000_000  # of one lot: a million members with as many still fit 64 bits
 ONE_DAY = timedelta(days=1)
@@ -128,8 +129,8 @@ def open_balances(
     accounts = lock_accounts(set(account_ids.values()))
     stand = opened_balances(wanted)
     clock = now()
-    drafts = draft_releases(accounts, clock)
-    released = len(drafts)
+    drafts = draft_catch_up(accounts, clock)
+    passed = len(drafts)
     for customer_id in wanted:
         before = stand.get(customer_id)
         if customer_id not in account_ids or (before and not before.is_reversed):
@@ -155,7 +156,7 @@ def open_balances(
                     points, bucket=ACTIVE, available_from=usable_from, expires_at=expires_at
                 )
             drafts.append(draft)
-    return write_drafts(drafts, recorded_at=clock)[released:]
+    return write_drafts(drafts, recorded_at=clock)[passed:]
 
 
 @transaction.atomic
@@ -175,13 +176,13 @@ def take_back_openings(
     standing = dict(lots.values_list("transaction_id", "account_id"))
     first = dict(opened.values_list("pk", "account_id"))
     accounts = lock_accounts({standing.get(pk, account) for pk, account in first.items()})
-    by_transaction = {lot.transaction_id: lot for lot in lots}
     clock = now()
-    drafts = draft_releases(accounts, clock)
-    released = len(drafts)
+    catch_up(accounts, clock)
+    by_transaction = {lot.transaction_id: lot for lot in lots.all()}  # as time left them
+    drafts = []
     for one in opened.filter(reversals__isnull=True).order_by("pk"):
         lot = by_transaction.get(one.pk)
-        if lot is not None and (lot.remaining != lot.original or lot.account_id not in accounts):
+        if lot is not None and (free_of(lot) != lot.original or lot.account_id not in accounts):
             raise OpeningUsed
         draft = Draft(
             account=accounts[lot.account_id if lot else one.account_id],
@@ -198,13 +199,14 @@ def take_back_openings(
             draft.move(lot, lot.bucket, -lot.original)
             draft.enter(REVERSED, lot.original)
         drafts.append(draft)
-    return len(write_drafts(drafts, recorded_at=clock)) - released
+    return len(write_drafts(drafts, recorded_at=clock))
 
 
 def used_openings(transaction_ids: Collection[int]) -> set[int]:
-    """Return those of the openings of which points were used since; one query."""
-    lots = PointsLot.objects.filter(transaction__in=transaction_ids).exclude(
-        remaining=F("original")
+    """Return those of the openings of which points were used since, or have lapsed; one query."""
+    lots = PointsLot.objects.filter(
+        ~Q(remaining=F("original"), held=0) | Q(expires_at__lte=now()),
+        transaction__in=transaction_ids,
     )
     return set(
         lots.exclude(transaction__reversals__isnull=False).values_list("transaction_id", flat=True)

@@ -9,10 +9,8 @@ from django.db import transaction
 
 from common.time import now
 from loyalty.models import PointsLot, PointsTransaction
-from loyalty.services.catch_up import draft_catch_up as draft_releases
+from loyalty.services.catch_up import draft_catch_up
 from loyalty.services.ledger import lock_accounts, write_drafts
-
-__all__ = ["draft_releases", "release_batch"]
 
 
 @transaction.atomic
@@ -25,6 +23,6 @@ def release_batch(*, lot_ids: Collection[int], happened_at: datetime) -> int:
     """
     lots = PointsLot.objects.filter(pk__in=lot_ids)
     accounts = lock_accounts(set(lots.values_list("account_id", flat=True)))
-    drafts = draft_releases(accounts, happened_at)
+    drafts = draft_catch_up(accounts, happened_at)
     write_drafts(drafts, recorded_at=now())
     return sum(draft.kind == PointsTransaction.Kind.RELEASE for draft in drafts)

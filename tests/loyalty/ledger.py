@@ -8,8 +8,8 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from loyalty.models import Bucket, PointsAccount, PointsLot
+from loyalty.services.catch_up import catch_up
 from loyalty.services.ledger import Draft, lock_accounts, write_drafts
-from loyalty.services.release import draft_releases
 
 
 @transaction.atomic
@@ -17,7 +17,7 @@ def spend(customer_id: int, points: int, key: str, at: datetime) -> int:
     """Use up to that many usable points, soonest-expiring first; how many were used."""
     account_id = PointsAccount.objects.get(membership__customer_id=customer_id).pk
     accounts = lock_accounts([account_id])
-    write_drafts(draft_releases(accounts, at), recorded_at=at)
+    catch_up(accounts, at)
     draft = Draft(
         account=accounts[account_id],
         kind="redeem",
@@ -35,7 +35,7 @@ def spend(customer_id: int, points: int, key: str, at: datetime) -> int:
         remaining__gt=0,
     )
     for lot in usable.order_by(F("expires_at").asc(nulls_last=True), "pk"):
-        taken = min(points + draft.points, lot.remaining)
+        taken = min(points + draft.points, lot.remaining - lot.held)
         draft.move(lot, lot.bucket, -taken)
         draft.points -= taken
     draft.enter(Bucket.REDEEMED.value, -draft.points)

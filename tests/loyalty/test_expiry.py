@@ -18,6 +18,7 @@ from loyalty.selectors.expiry import add_months, expiring_facts, inactive_from, 
 from loyalty.services import accrue_due, release_due
 from loyalty.services.expiry import expire_due
 from loyalty.services.holds import capture_hold, void_hold
+from loyalty.services.opening import OpeningUsed, take_back_openings, used_openings
 from loyalty.services.redemptions import reverse_redemption
 from tests.cast import ACTOR, make_customer, make_order
 from tests.loyalty.spending import account_of, hold, make_member, make_reward, redeem
@@ -316,6 +317,24 @@ def test_points_brought_along_for_ever_stay_whatever_the_terms(idle_terms, clock
     clock.forward(days=400)
     expire_due(clock())
     assert has(member, clock) == (50, 0, 0)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("days", [0, 20])
+def test_points_brought_along_that_lapsed_or_are_set_aside_cannot_be_taken_back(
+    programme, clock, days
+) -> None:
+    member = make_member((50, start_of_day(date(2026, 3, 10))))
+    if not days:
+        hold(member, 10)
+    clock.forward(days=days)
+    opening = PointsTransaction.objects.get(kind="opening")
+    before = has(member, clock)
+    assert used_openings([opening.pk]) == {opening.pk}
+    with pytest.raises(OpeningUsed):
+        take_back_openings(transaction_ids=[opening.pk], happened_at=clock(), actor=ACTOR)
+    assert has(member, clock) == before
+    assert verify_ledger().drifts == []
 
 
 # What to tell members of
