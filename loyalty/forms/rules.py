@@ -214,24 +214,25 @@ class RuleForm(forms.Form):
             self.initial = self._from_version(version)
 
     def sections(self) -> list[dict[str, Any]]:
-        """Return the parts below what the rule pays: label, fields, and whether they are open."""
+        """Return the parts below what the rule pays; unset: what is said if nothing is."""
         parts = [
-            ("goods", _("Which products"), GOODS),
-            ("where", _("Which purchases"), WHERE),
-            ("who", _("Which members"), WHO),
-            ("when", _("When"), WHEN),
-            ("caps", _("At most"), CAPS),
-            ("more", _("Rounding, order, comparison"), MORE),
+            ("goods", _("Which products"), _("all"), GOODS),
+            ("where", _("Which purchases"), _("all"), WHERE),
+            ("who", _("Which members"), _("all"), WHO),
+            ("when", _("When"), _("always"), WHEN),
+            ("caps", _("At most"), _("no limit"), CAPS),
+            ("more", _("Rounding, order, comparison"), "", MORE),
         ]
         return [
             {
                 "key": key,
                 "label": label,
+                "unset": unset,
                 "fields": fields,
                 "is_open": key != "more" and self._is_set(names),
                 "is_set": self._is_set(names),
             }
-            for key, label, names in parts
+            for key, label, unset, names in parts
             if (fields := [self[name] for name in names if name in self.fields])
         ]
 
@@ -362,7 +363,10 @@ class RuleForm(forms.Form):
 
     def _is_set(self, names: Sequence[str]) -> bool:
         if self.is_bound:
-            return any(self.data.get(name) or self.errors.get(name) for name in names)
+            looked_for = [f"q_{name}" for name in names]
+            return any(
+                self.data.get(name) or self.errors.get(name) for name in [*names, *looked_for]
+            )
         return any(self.initial.get(name) for name in names)
 
 

@@ -27,7 +27,7 @@ class SimulationForm(forms.Form):
         label=gettext_lazy("A purchase that was made"),
         max_length=255,
         required=False,
-        help_text=gettext_lazy("Its number. Leave it empty to invent one below."),
+        help_text=gettext_lazy("Its number. Empty: the purchase invented above."),
     )
     amount = DecimalField(
         label=gettext_lazy("Amount"),

@@ -7,11 +7,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from loyalty.models import Programme, RuleVersion
+from loyalty.models import Programme, RuleVersion, TermsVersion
 from loyalty.selectors.programme import terms_of
 from loyalty.selectors.rule_words import Names, describe_rule
 from loyalty.selectors.terms import PURCHASE_KINDS, Rule
-from loyalty.selectors.wording import worked_examples
+from loyalty.selectors.wording import describe_promises, worked_examples
 
 
 class Changed(NamedTuple):
@@ -60,3 +60,35 @@ def preview_rule(
         own_sentence=describe_rule(rule, programme.currency, names),
         examples=examples,
     )
+
+
+class TermsState(NamedTuple):
+    """A version of the terms. new: sentences that the one before didn't have; gone: the others."""
+
+    version: TermsVersion
+    is_current: bool
+    is_coming: bool
+    new: list[str]
+    gone: list[str]
+
+
+def versions_of_terms(programme: Programme, at: datetime) -> list[TermsState]:
+    """Return the versions of the terms, newest first, with what each changed; two queries."""
+    versions = list(programme.terms_versions.order_by("valid_from"))
+    current = [version for version in versions if version.valid_from <= at]
+    tiers = list(programme.tiers.order_by("rank"))
+    states = []
+    before: list[str] = []
+    for version in versions:
+        said = describe_promises(version, tiers, programme.currency)
+        states.append(
+            TermsState(
+                version=version,
+                is_current=version in current[-1:],
+                is_coming=version.valid_from > at,
+                new=[one for one in said if one not in before],
+                gone=[one for one in before if one not in said],
+            )
+        )
+        before = said
+    return states[::-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -14,19 +15,22 @@ from accounts.permissions import MANAGERS, roles_required
 from common.errors import NotFound
 from common.keyset import keyset_page
 from common.time import now
-from crm.roles import may_write, sees_contacts
+from crm.roles import may_write, reads_texts, sees_contacts
 from loyalty import selectors
 from loyalty.forms.members import MemberFilterForm
-from loyalty.models import Bucket, PointsAccount, PointsLot
+from loyalty.models import Adjustment, Bucket, PointsAccount, PointsLot
+from loyalty.selectors.adjustments import adjustments_of, may_decide
 from loyalty.selectors.holds import holds_of
 from loyalty.selectors.journal import find_account_by_ref
 from loyalty.selectors.members import journal_of, list_members, lots_of
 from loyalty.selectors.redemptions import redemptions_of
+from loyalty.selectors.tiers import tier_history
 from loyalty.selectors.wording import worth_of
+from loyalty.views.moments import last_day_before
 from loyalty.views.sections import loyalty_sections
 
 PAGE_SIZE = 25
-LOTS_SHOWN, SPENT_SHOWN = 50, 50
+LOTS_SHOWN, SPENT_SHOWN, ADJUSTMENTS_SHOWN, TIERS_SHOWN = 50, 50, 50, 50
 
 
 @require_safe
@@ -71,7 +75,8 @@ def member(request: HttpRequest, ref: str) -> HttpResponse:
     conditions = selectors.conditions_of(programme, at)
     balance = selectors.balances_of([account], at)[account.pk]
     show = request.GET.get("show", "")
-    tabs = [("", _("Points")), ("spent", _("Rewards"))]
+    tabs = [("", _("Points")), ("spent", _("Rewards")), ("adjustments", _("Adjustments"))]
+    tabs.append(("tiers", _("Tiers")))
     context: dict[str, Any] = {
         "customer": customer,
         "membership": account.membership,
@@ -87,9 +92,22 @@ def member(request: HttpRequest, ref: str) -> HttpResponse:
     }
     if context["show"] == "spent":
         context |= {
-            "redemptions": list(redemptions_of(customer.pk)[:SPENT_SHOWN]),
+            "redemptions": [
+                {"one": one, "last_day": last_day_before(one.valid_until)}
+                for one in redemptions_of(customer.pk)[:SPENT_SHOWN]
+            ],
             "holds": list(holds_of(customer.pk)[:SPENT_SHOWN]),
         }
+    elif context["show"] == "adjustments":
+        context |= {
+            "rows": [
+                adjustment_row(one, request.user)
+                for one in adjustments_of(customer.pk)[:ADJUSTMENTS_SHOWN]
+            ],
+            "reads_texts": reads_texts(request.user),
+        }
+    elif context["show"] == "tiers":
+        context["history"] = list(tier_history(customer.pk)[:TIERS_SHOWN])
     else:
         page = keyset_page(
             journal_of(customer),
@@ -99,11 +117,25 @@ def member(request: HttpRequest, ref: str) -> HttpResponse:
         )
         lots = list(lots_of(account)[:LOTS_SHOWN])
         context |= {
-            "lots": [{"lot": lot, "state": _state(lot, at)} for lot in lots],
+            "lots": [
+                {"lot": lot, "state": _state(lot, at), "last_day": last_day_before(lot.expires_at)}
+                for lot in lots
+            ],
             "transactions": page.rows,
             **page.urls(request),
         }
     return render(request, "loyalty/member.html", context)
+
+
+def adjustment_row(adjustment: Adjustment, user: Any) -> dict[str, Any]:
+    """Return an adjustment and what a user may do about it, for the templates."""
+    is_open = adjustment.status == Adjustment.Status.REQUESTED
+    return {
+        "adjustment": adjustment,
+        "may_decide": may_decide(user, adjustment),
+        "may_withdraw": is_open and adjustment.author_id == user.pk,
+        "may_review": adjustment.is_alone and adjustment.reviewed_at is None,
+    }
 
 
 def member_account(ref: str) -> PointsAccount:
@@ -117,7 +149,7 @@ def member_account(ref: str) -> PointsAccount:
     return account
 
 
-def _state(lot: PointsLot, at: Any) -> str:
+def _state(lot: PointsLot, at: datetime) -> str:
     """Return how points of a lot stand at the clock, whatever the sweeps did so far."""
     if lot.expires_at is not None and lot.expires_at <= at:
         return _("lapsed")

@@ -22,10 +22,11 @@ from crm.roles import may_write
 from loyalty.forms.rewards import VoucherForm
 from loyalty.models import Redemption
 from loyalty.selectors.redemptions import find_redemption, list_redemptions
-from loyalty.selectors.rewards import describe_reward
+from loyalty.selectors.rewards import describe_redemption
 from loyalty.selectors.vouchers import find_voucher, show_code
 from loyalty.services.redemptions import reverse_redemption
 from loyalty.services.vouchers import use_voucher
+from loyalty.views.moments import last_day_before
 from loyalty.views.sections import loyalty_sections
 
 
@@ -40,7 +41,9 @@ def redemptions(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(status=state)
     page = keyset_page(rows, order=["-id"], cursor=request.GET.get("cursor", ""))
     context = {
-        "redemptions": page.rows,
+        "redemptions": [
+            {"one": one, "last_day": last_day_before(one.valid_until)} for one in page.rows
+        ],
         "state": state,
         "states": states,
         "may_manage": may_write(request.user, MANAGERS),
@@ -67,7 +70,7 @@ def redemption_reverse(request: HttpRequest, ref: str) -> HttpResponse:
             text = _("Taken back: the member has %(points)s again.")
             messages.success(request, text % {"points": format_points(found.points)})
         return redirect("loyalty:redemptions")
-    context = {"redemption": found, "what": describe_reward(found.reward)}
+    context = {"redemption": found, "what": describe_redemption(found)}
     return render(request, "loyalty/redemption_reverse.html", context)
 
 
@@ -93,13 +96,14 @@ def vouchers(request: HttpRequest) -> HttpResponse:
                 show_refusal(form, error)
             else:
                 text = _("Used: %(reward)s.")
-                messages.success(request, text % {"reward": describe_reward(used.reward)})
+                messages.success(request, text % {"reward": describe_redemption(used)})
                 return redirect("loyalty:vouchers")
         found = find_voucher(data["code"], at, amount=data["amount"])
         context |= {
             "voucher": found,
+            "last_day": last_day_before(found.redemption.valid_until) if found.redemption else None,
             "shown_code": show_code(data["code"]),
-            "what": describe_reward(found.redemption.reward) if found.redemption else "",
+            "what": describe_redemption(found.redemption) if found.redemption else "",
         }
     status = 422 if form.is_bound and form.errors else 200
     return render(request, "loyalty/vouchers.html", context, status=status)

@@ -8,6 +8,9 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 
+from crm.exports.roles import LISTS
+from crm.roles import may_write
+
 
 def loyalty_sections(request: HttpRequest, current: str) -> list[dict[str, Any]]:
     """Return label, address and whether it is open, for ``crm/parts/sections.html``.
@@ -22,8 +25,9 @@ def loyalty_sections(request: HttpRequest, current: str) -> list[dict[str, Any]]
         ("members", _("Members")),
         ("adjustments", _("Adjustments")),
         ("conditions", _("Terms")),
-        ("reports", _("Reports")),
     ]
+    if may_write(request.user, LISTS):  # who serves customers sees no figures
+        pages.append(("reports", _("Reports")))
     found = []
     for name, label in pages:
         try:

@@ -16,6 +16,7 @@ from crm.forms.refusals import show_refusal
 from loyalty.forms.simulation import SimulationForm
 from loyalty.selectors import find_programme
 from loyalty.selectors.simulation import Simulation, simulate_order, simulate_recorded
+from loyalty.views.moments import last_day_before
 from loyalty.views.sections import loyalty_sections
 
 
@@ -35,6 +36,7 @@ def simulator(request: HttpRequest) -> HttpResponse:
     if form.is_bound and form.is_valid():
         try:
             context["found"] = _simulated(form)
+            context["last_day"] = last_day_before(context["found"].earning.expires_at)
             context["order"] = form.cleaned_data["order"]
         except DomainError as error:
             show_refusal(form, error)
