@@ -59,7 +59,7 @@ class RewardForm(forms.Form):
     )
     starts_at = FromNowField(label=gettext_lazy("Offered from"))
     ends_at = InstantField(
-        label=gettext_lazy("until"), help_text=gettext_lazy("Empty: without end.")
+        label=gettext_lazy("Until"), help_text=gettext_lazy("Empty: without end.")
     )
     voucher_days = forms.IntegerField(
         label=gettext_lazy("A voucher is good for (days)"), min_value=1, max_value=3_650, initial=30

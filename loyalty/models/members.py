@@ -44,7 +44,7 @@ class Membership(models.Model):
 
         OPEN = "open", pgettext_lazy("membership", "Open")
         FROZEN = "frozen", _("Frozen")
-        CLOSED = "closed", _("Closed")
+        CLOSED = "closed", pgettext_lazy("membership", "Closed")
 
     ref = models.CharField(max_length=16, unique=True, default=new_ref)
     programme = models.ForeignKey(
