@@ -15,6 +15,7 @@ from crm.models import Order, OrderVersion, Refund
 from loyalty.models import Bucket, EarnedLine, PointsLot, PointsTransaction, Programme
 
 PAGE = 5_000  # ids read ahead
+_LIVE_ORDERS = Order.objects.filter(entry=Order.Entry.LIVE)
 
 
 def earn_key(order_id: int) -> str:
@@ -109,36 +110,45 @@ def due_refunds() -> QuerySet[Refund]:
     return Refund.objects.filter(
         ~Exists(keyed("refund:", OuterRef("pk"))),
         Exists(_transaction_of("earn", "order_id")),
-        order__entry=Order.Entry.LIVE,
+        Exists(_LIVE_ORDERS.filter(pk=OuterRef("order_id"))),
     )
 
 
-def due_edits(since: datetime | None) -> QuerySet[OrderVersion]:
-    """Return superseded states of orders that earned, not answered yet.
+def due_edits() -> QuerySet[OrderVersion]:
+    """Return states that were superseded after their order had earned, not answered yet.
 
-    since: None for those known after the order had earned. Of what was corrected lately also what
-    seems to have been known before, unless the order earned for all that it comes to: the clock of
-    an import may be read a little before its order is locked. A cancellation is answered as such,
-    unless the order stood again.
+    A cancellation is answered as such, unless the order stood again.
     """
-    earned = _transaction_of("earn", "order_id")
-    is_due = Q(Exists(earned.filter(recorded_at__lt=OuterRef("recorded_until"))))
-    if since is not None:
-        whole = EarnedLine.objects.filter(
-            source=Concat(Value("order:"), Cast(OuterRef("order_id"), CharField(max_length=20))),
-            line="",
-            settles__isnull=True,
-            base=OuterRef("order__amount"),
-        )
-        is_due |= Q(Exists(earned)) & ~Q(Exists(whole))
-    restored = OrderVersion.objects.filter(
-        order=OuterRef("order_id"), status=Order.Status.CANCELLED
+    earned = _transaction_of("earn", "order_id").filter(recorded_at__lt=OuterRef("recorded_until"))
+    return _unanswered_edits().filter(Exists(earned))
+
+
+def doubtful_edits(since: datetime) -> QuerySet[OrderVersion]:
+    """Return states superseded since then, but before their order earned; not for all it comes to.
+
+    The clock of an import may be read a little before it waits for the order that is just earning.
+    Most of these were known when the order earned: settling finds nothing to do then.
+    """
+    earned = _transaction_of("earn", "order_id").filter(recorded_at__gte=OuterRef("recorded_until"))
+    whole = EarnedLine.objects.filter(
+        source=Concat(Value("order:"), Cast(OuterRef("pk"), CharField(max_length=20))),
+        line="",
+        settles__isnull=True,
+        base=OuterRef("amount"),
+    )
+    partly = Order.objects.filter(~Exists(whole), pk=OuterRef("order_id"))
+    return _unanswered_edits().filter(Exists(earned), Exists(partly), recorded_until__gte=since)
+
+
+def _unanswered_edits() -> QuerySet[OrderVersion]:
+    # Of the order only within a subquery: so the states are read by when they were superseded.
+    restored = OrderVersion.objects.filter(order=OuterRef("pk"), status=Order.Status.CANCELLED)
+    stands = _LIVE_ORDERS.filter(
+        ~Q(status=Order.Status.CANCELLED) | Exists(restored), pk=OuterRef("order_id")
     )
     return OrderVersion.objects.filter(
-        is_due,
-        ~Q(order__status=Order.Status.CANCELLED) | Exists(restored),
+        Exists(stands),
         ~Exists(keyed("edit:order:", OuterRef("order_id"), ":", OuterRef("pk"))),
-        order__entry=Order.Entry.LIVE,
     )
 
 
@@ -166,12 +176,14 @@ def orders_to_settle(since: datetime | None) -> Iterator[int]:
 
     since: None for all of them. An order may come several times.
     """
-    refunds, edits = due_refunds(), due_edits(since)
+    refunds, edits = due_refunds(), due_edits()
     if since is not None:
         refunds = refunds.filter(recorded_at__gte=since)
         edits = edits.filter(recorded_until__gte=since)
     yield from _values(refunds, "recorded_at", "order_id")
     yield from _values(edits, "recorded_until", "order_id")
+    if since is not None:
+        yield from _values(doubtful_edits(since), "recorded_until", "order_id")
 
 
 def _values(rows: QuerySet[Any, Any], moment: str, name: str) -> Iterator[int]:

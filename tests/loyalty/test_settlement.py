@@ -485,3 +485,27 @@ def test_settling_a_page_of_orders_takes_as_many_statements_as_one(programme, cl
         assert len(ids) == len(some)
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+def test_a_correction_stamped_before_the_order_earned_is_found_all_the_same(
+    programme, clock
+) -> None:
+    """The clock of an import is read before it waits for the order that is just earning."""
+    customer = make_customer()
+    order = bought(customer, clock, 100)
+    OrderVersion.objects.create(
+        order=order,
+        recorded_from=order.recorded_at - timedelta(days=1),
+        recorded_until=clock() - timedelta(seconds=5),
+        actor=ACTOR,
+        ordered_at=order.ordered_at,
+        delivered_at=order.delivered_at,
+        customer_id=customer.pk,
+        amount=order.amount,
+        currency=order.currency,
+    )
+    Order.objects.filter(pk=order.pk).update(amount=Decimal(70))
+    accrue_due(clock())
+    assert state(customer, clock) == (70, 0, 0)
+    assert settled() == [("settle", "edited", -30)]
+    assert nothing_more_to_do(clock)
