@@ -30,6 +30,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from accounts.models import Role
+from accounts.services import create_user
 from common.errors import DomainError
 from crm.models import Order
 from crm.services import change_order
@@ -48,6 +50,7 @@ from loyalty.models import (
 )
 from loyalty.selectors import balance_of, past_balance_of, verify_ledger
 from loyalty.selectors.balances import Balance
+from loyalty.selectors.journal import find_account
 from loyalty.services import (
     OrderEarnsNothing,
     SourceKeyReused,
@@ -57,6 +60,7 @@ from loyalty.services import (
     release_due,
     reverse_award,
 )
+from loyalty.services.adjustments import request_adjustment
 from loyalty.services.consumption import TooFewPoints
 from loyalty.services.expiry import expire_due
 from loyalty.services.holds import (
@@ -67,9 +71,10 @@ from loyalty.services.holds import (
     time_out_due,
     void_hold,
 )
+from loyalty.services.memberships import freeze_membership, thaw_membership
 from loyalty.services.redemptions import redeem_reward, reverse_redemption
 from loyalty.services.settlement import settle_order
-from loyalty.services.spending import NotAMember
+from loyalty.services.spending import MembershipNotOpen, NotAMember
 from tests.cast import ACTOR, NOON, make_customer, make_order
 from tests.loyalty.spending import make_reward
 from tests.requirements import EVERY_EXAMPLE
@@ -101,6 +106,7 @@ class Ledger(RuleBasedStateMachine):
             name="Sunny", starts_at=START, happened_at=NOON, actor=ACTOR, pending_days=3
         )
         self.customers = [make_customer() for _ in range(CUSTOMERS)]
+        self.manager = create_user(email="m@keepwell.example", role=Role.MANAGER, name="Mara")
         self.reward = make_reward("payment", points=1, starts_at=START)
         self.orders: list[Order] = []
         self.merges: list[Any] = []
@@ -130,6 +136,10 @@ class Ledger(RuleBasedStateMachine):
 
     def drawn(self, data: st.DataObject, model: Any) -> Any:
         return data.draw(st.sampled_from(list(model.objects.order_by("pk"))))
+
+    def is_open(self, who: int) -> bool:
+        account = find_account(self.customers[who].pk)
+        return account is not None and account.membership.status == "open"
 
     def new_key(self) -> str:
         self.keys += 1
@@ -242,6 +252,8 @@ class Ledger(RuleBasedStateMachine):
             done = ask(points)
         except NotAMember:
             assert available == 0
+        except MembershipNotOpen:
+            assert not self.is_open(who)
         except TooFewPoints:
             assert points > available  # 12, 17
         else:
@@ -282,6 +294,9 @@ class Ledger(RuleBasedStateMachine):
         except (NotAMember, TooFewPoints):
             assert points > before.available
             points = 0
+        except MembershipNotOpen:
+            assert not self.is_open(who)
+            points = 0
         after = balance_of(customer, self.clock())
         assert (after.available, after.held, after.active) == (
             before.available - points,
@@ -303,6 +318,8 @@ class Ledger(RuleBasedStateMachine):
 
         try:
             done = end()
+        except MembershipNotOpen:
+            assert chosen.account.membership.status == "frozen"
         except HoldTimedOut:
             assert chosen.expires_at <= self.clock()
             assert _redeemed() == used
@@ -339,6 +356,40 @@ class Ledger(RuleBasedStateMachine):
         outstanding = _outstanding()
         undo_merge(merge_ref=merge.ref, happened_at=self.clock(), actor=ACTOR)
         assert _outstanding() <= outstanding  # what came back may be over by now
+
+    @rule(who=WHO, points=st.integers(-60, 60), again=st.booleans())
+    def adjust(self, who: int, points: int, again: bool) -> None:
+        """By the only manager there is, so it is booked at once."""
+        before = balance_of(self.customers[who].pk, self.clock())
+        asked = {
+            "customer_id": self.customers[who].pk,
+            "points": points,
+            "reason": "correction",
+            "author_id": self.manager.pk,
+            "source_key": self.new_key(),
+            "happened_at": self.clock(),
+        }
+        try:
+            first = request_adjustment(**asked)
+        except DomainError:
+            return
+        after = balance_of(self.customers[who].pk, self.clock())
+        assert after.outstanding - before.outstanding == points
+        if again:
+            assert request_adjustment(**asked) == first  # 8
+            with pytest.raises(SourceKeyReused):
+                request_adjustment(**asked | {"points": points + 100})  # 9
+            assert balance_of(self.customers[who].pk, self.clock()) == after
+
+    @rule(who=WHO, frozen=st.booleans())
+    def freeze(self, who: int, frozen: bool) -> None:
+        change = freeze_membership if frozen else thaw_membership
+        before = balance_of(self.customers[who].pk, self.clock())
+        try:
+            change(customer_id=self.customers[who].pk, happened_at=self.clock(), actor=ACTOR)
+        except NotAMember:
+            return
+        assert balance_of(self.customers[who].pk, self.clock()) == before
 
     # What time and sweeps do
 

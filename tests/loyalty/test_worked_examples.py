@@ -14,12 +14,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from common.errors import InvalidInput
+from common.sweeping import run_sweeper
 from crm.services import change_order
 from crm.services.refunds import record_refund
 from loyalty.models import PointsLot, PointsTransaction, RuleVersion
 from loyalty.selectors import balance_of, verify_ledger
 from loyalty.services import accrue_due, change_rule, change_terms
 from loyalty.services.programme import open_programme
+from loyalty.services.tiers import add_tier
 from tests.cast import ACTOR, make_customer, make_order
 from tests.loyalty.spending import make_member, make_reward, redeem
 
@@ -63,6 +65,11 @@ class Shop:
     def uses(self, points: int) -> Any:
         reward = make_reward("payment", points=1, starts_at=self.clock())
         return redeem(self.member, reward, points=points, amount=Decimal(1_000_000))
+
+    def measures(self) -> None:
+        """Let the sweeps look at everybody's tier."""
+        for name in ("end_tiers", "tiers", "measure_tiers"):
+            run_sweeper(f"loyalty.{name}", self.clock())
 
     @property
     def usable(self) -> int:
@@ -285,6 +292,32 @@ def test_a_fraction_of_a_point_is_rounded_as_the_rule_says(shop, rounding, point
         shop.buys(amount)
     earned = PointsTransaction.objects.filter(kind="earn").order_by("pk")
     assert list(earned.values_list("points", flat=True)) == list(points.values())
+
+
+# Tiers
+
+
+def test_a_tier_multiplies_until_it_is_lost(shop) -> None:
+    """Silver from 100 points of the last 12 months, points × 1.5. Reached in February 2026 by a
+    purchase of 120.00; the next 100.00 earn 150. A year later neither counts any more: 100.00 earn
+    100, and of what was earned nothing is taken."""
+    add_tier(
+        name="Silver",
+        threshold=Decimal(100),
+        multiplier=Decimal("1.5"),
+        happened_at=shop.clock(),
+        actor=ACTOR,
+    )
+    shop.on("2026-02-10 10:00")
+    shop.buys("120.00")
+    shop.measures()
+    shop.on("2026-02-11 10:00")
+    shop.buys("100.00")
+    assert shop.pending == 120 + 150
+    shop.on("2027-04-01 10:00")
+    shop.measures()
+    shop.buys("100.00")
+    assert (shop.pending, shop.usable) == (100, 270)
 
 
 # What is refused
