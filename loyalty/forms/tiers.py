@@ -20,7 +20,7 @@ class TierForm(forms.Form):
 
     name = LineField(label=pgettext_lazy("of a thing", "Name"), max_length=80)
     threshold = DecimalField(
-        label=gettext_lazy("From"), min_value=0, max_digits=15, decimal_places=2
+        label=pgettext_lazy("threshold", "From"), min_value=0, max_digits=15, decimal_places=2
     )
     multiplier = DecimalField(
         label=gettext_lazy("Times the points for the amount"),
