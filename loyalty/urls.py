@@ -58,6 +58,8 @@ urlpatterns = [
         adjustments.adjustment_reviewed,
         name="adjustment_reviewed",
     ),
+    path("loyalty/anomalies/", adjustments.anomalies, name="anomalies"),
+    path("loyalty/rules/<slug:ref>/lift/", rules.rule_lift, name="rule_lift"),
     path("loyalty/tiers/", tiers.tiers, name="tiers"),
     path("loyalty/tiers/new/", tiers.tier_new, name="tier_new"),
     path("loyalty/tiers/<slug:ref>/", tiers.tier_edit, name="tier_edit"),

@@ -30,6 +30,7 @@ from loyalty.selectors.adjustments import (
     limit_of,
     list_adjustments,
 )
+from loyalty.selectors.anomalies import list_anomalies
 from loyalty.services.adjustments import (
     approve_adjustment,
     refuse_adjustment,
@@ -158,6 +159,17 @@ def adjustment_reviewed(request: HttpRequest, ref: str) -> HttpResponse:
     else:
         messages.success(request, _("Reviewed."))
     return _back(request)
+
+
+@require_safe
+@roles_required(read=MANAGERS)
+def anomalies(request: HttpRequest) -> HttpResponse:
+    """What deserves a look: much at once, much by hand, colleagues serving themselves."""
+    context = {
+        "anomalies": list_anomalies(now()),
+        "sections": loyalty_sections(request, "adjustments"),
+    }
+    return render(request, "loyalty/anomalies.html", context)
 
 
 def _adjustment(ref: str) -> Adjustment:

@@ -16,13 +16,14 @@ from common.errors import DomainError, NotFound
 from common.requests import actor_of
 from common.time import now
 from crm.forms.refusals import show_refusal
-from crm.roles import may_write
+from crm.roles import COST_READERS, may_write
 from crm.selectors.actors import names_of_actors
 from crm.selectors.sales import find_products
 from loyalty.forms.rules import PRODUCT_FIELDS, RuleForm
 from loyalty.forms.stopping import StopForm
 from loyalty.models import EarningRule, Programme, RuleVersion
 from loyalty.selectors import find_programme, get_programme
+from loyalty.selectors.lift import lift_of, list_campaigns
 from loyalty.selectors.previews import preview_rule
 from loyalty.selectors.rule_words import describe_rule, names_for
 from loyalty.selectors.rules import find_rule, list_rules, versions_of
@@ -79,6 +80,7 @@ def rule(request: HttpRequest, ref: str) -> HttpResponse:
         "shown": next((row for row in rows if row["is_current"]), rows[-1]),
         "is_stopped": not versions[0].is_active,
         "may_manage": may_write(request.user, MANAGERS),
+        "reads_lift": may_write(request.user, COST_READERS),
     }
     return render(request, "loyalty/rule.html", context)
 
@@ -174,6 +176,22 @@ def rule_stop(request: HttpRequest, ref: str) -> HttpResponse:
         "sentence": describe_rule(versions_of(found.pk)[0], found.programme.currency),
     }
     return render(request, "loyalty/rule_stop.html", context, status=_status(form))
+
+
+@require_safe
+@roles_required(read=COST_READERS)
+def rule_lift(request: HttpRequest, ref: str) -> HttpResponse:
+    """What a rule brought, against its comparison group: the latest version that has one."""
+    found = _rule(ref)
+    version = list_campaigns().filter(rule=found).first()
+    context: dict[str, Any] = {"rule": found}
+    if version is not None:
+        lift = lift_of(version, now())
+        context |= {
+            "lift": lift,
+            "arms": [(_("With it"), lift.treated), (_("Comparison group"), lift.control)],
+        }
+    return render(request, "loyalty/rule_lift.html", context)
 
 
 @require_POST

@@ -246,3 +246,32 @@ def test_a_rule_with_everything_keeps_the_query_budget(programme, mara, client_f
     browser.get("/loyalty/rules/")
     assert_query_budget(browser, f"/loyalty/rules/{rule.ref}/edit/")
     assert_query_budget(browser, f"/loyalty/rules/{rule.ref}/")
+
+
+def test_a_rule_tells_what_it_brought_against_its_comparison_group(
+    programme, ana, stan, client_for, clock
+) -> None:
+    plain = programme.rules.get()
+    assert "No comparison group" in client_for(ana).get(f"/loyalty/rules/{plain.ref}/lift/").text
+    rule = add_rule(
+        kind="bonus",
+        name="Tried",
+        points=50,
+        valid_from=clock(),
+        happened_at=clock(),
+        actor=ACTOR,
+        holdout_percent=50,
+    )
+    for number in range(12):
+        customer = make_customer()
+        make_order(customer=customer, amount=10, ordered_at=clock() - timedelta(days=3))
+        if number % 2:
+            make_order(customer=customer, amount=10, ordered_at=clock() + timedelta(hours=1))
+    accrue_due(clock())
+    clock.forward(days=2)
+    accrue_due(clock())
+    assert client_for(stan).get(f"/loyalty/rules/{rule.ref}/lift/").status_code == 403
+    browser = client_for(ana)
+    answer = assert_query_budget(browser, f"/loyalty/rules/{rule.ref}/lift/")
+    lift = answer.context["lift"]
+    assert lift.treated.members + lift.control.members == 12
