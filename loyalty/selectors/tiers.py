@@ -18,7 +18,7 @@ from loyalty.models import Membership, TermsVersion, Tier, TierAssignment
 from loyalty.selectors.journal import find_account
 from loyalty.selectors.programme import conditions_of
 from loyalty.selectors.tier_course import GROUND, Ladder, Policy, Rung, Spell, course_of
-from loyalty.selectors.tier_measures import measures_of
+from loyalty.selectors.tier_measures import measure_of
 
 Measure = TermsVersion.TierMeasure
 Reason = TierAssignment.Reason
@@ -98,7 +98,7 @@ def tier_history(customer_id: int) -> QuerySet[TierAssignment]:
 def standing_of_member(customer_id: int, at: datetime) -> TierStanding | None:
     """Return where the person whose record this is stands at the clock ``at``.
 
-    None: no member, or a programme without tiers. At most twelve queries.
+    None: no member, or a programme without tiers. At most nine queries.
     """
     tiers = list_tiers()
     account = find_account(customer_id) if tiers else None
@@ -110,7 +110,7 @@ def standing_of_member(customer_id: int, at: datetime) -> TierStanding | None:
     ladder, policy = Ladder(tiers), Policy.of(terms)
     spell = spell_of(present, ladder, at)
     since = min(at, spell.ends_at or at)
-    measure = measures_of([account.pk], programme=programme, terms=terms, since=since)[account.pk]
+    measure = measure_of(customer_id, programme=programme, terms=terms, since=since)
     spell = course_of(spell, measure, ladder=ladder, policy=policy, clock=at)[-1]
     reached = measure.reached(local_date(at))
     by_id = {tier.pk: tier for tier in tiers}

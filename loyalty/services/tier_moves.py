@@ -10,10 +10,9 @@ from common.money import from_units, to_units
 from common.time import local_date, now
 from crm.imports.bulk import as_stored, update_rows
 from loyalty.models import Membership, Programme, Tier, TierAssignment
-from loyalty.selectors.programme import conditions_of, find_programme
-from loyalty.selectors.tier_course import GROUND, Ladder, Measure, Policy, Spell, course_of
-from loyalty.selectors.tier_measures import measures_of
-from loyalty.selectors.tiers import spell_of
+from loyalty.selectors.programme import find_programme
+from loyalty.selectors.tier_changes import changes_of, present_of
+from loyalty.selectors.tier_course import GROUND, Ladder, Measure, Spell
 from loyalty.services.ledger import LockedAccount, lock_accounts
 
 MEASURE_ALL = "loyalty.measure_tiers"  # the sweep over everybody
@@ -32,12 +31,7 @@ class Mover:
         self._programme, self._actor = programme, actor
         self._tiers = {tier.pk: tier for tier in programme.tiers.all()}
         self._ladder = Ladder(self._tiers.values())
-        self._present = {
-            one.account_id: one
-            for one in TierAssignment.objects.filter(
-                account__in=self.accounts, until__isnull=True
-            ).select_related("tier")
-        }
+        self._present = present_of(self.accounts)
         self._measures: dict[int, Measure] = {}
         self._ended: dict[int, TierAssignment] = {}
         self._new: list[TierAssignment] = []
@@ -54,24 +48,13 @@ class Mover:
             for pk, account in self.accounts.items()
             if account.status != Membership.Status.CLOSED
         ]
-        ends = [one.grace_until for one in self._present.values() if one.grace_until is not None]
-        terms = conditions_of(self._programme, self.clock)
-        self._measures = measures_of(
-            open_ids,
-            programme=self._programme,
-            terms=terms,
-            since=min([self.clock, *ends]),
+        courses, self._measures = changes_of(
+            self._programme, open_ids, self._present, ladder=self._ladder, clock=self.clock
         )
-        policy = Policy.of(terms)
-        changed = 0
-        for account_id, measure in self._measures.items():
-            spell = spell_of(self._present.get(account_id), self._ladder, self.clock)
-            course = course_of(spell, measure, ladder=self._ladder, policy=policy, clock=self.clock)
-            if len(course) > 1 or course[0] != spell:
-                changed += 1
-                self._course(account_id, course)
+        for account_id, course in courses.items():
+            self._course(account_id, course)
         self._store()
-        return changed
+        return len(courses)
 
     def grant(self, account_id: int, tier: Tier, until: datetime | None) -> None:
         """Put a member into a tier by hand. until: when that is over; None: not by itself."""

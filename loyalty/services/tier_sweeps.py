@@ -19,6 +19,7 @@ from loyalty.models import (
     TierAssignment,
 )
 from loyalty.selectors.programme import find_programme
+from loyalty.selectors.tier_changes import members_to_move
 from loyalty.services.tier_moves import MEASURE_ALL, Mover
 
 TOUCHED = "loyalty.tiers"
@@ -45,7 +46,7 @@ def end_tiers_due(now: datetime, *, budget_seconds: float = BUDGET_SECONDS) -> i
         if not found:
             break
         seen = max(found)
-        changed += _follow(programme, list(found.values()))
+        changed += _follow(programme, list(found.values()), now)
     return changed
 
 
@@ -64,7 +65,7 @@ def measure_touched(now: datetime) -> int:
         return 0  # nobody was measured yet: that is for the pass over everybody
     changed = 0
     for account_ids in _batches(_touched(mark.seen_until - OVERLAP)):
-        changed += _follow(programme, account_ids)
+        changed += _follow(programme, account_ids, now)
     SweepMark.objects.filter(name=TOUCHED, seen_until__lt=now).update(seen_until=now)
     return changed
 
@@ -81,16 +82,20 @@ def measure_everybody(now: datetime) -> int:
         return 0
     changed = 0
     for account_ids in _batches(_everybody()):
-        changed += _follow(programme, account_ids)
+        changed += _follow(programme, account_ids, now)
     SweepMark.objects.update_or_create(
         name=MEASURE_ALL, defaults={"seen_until": now, "full_pass_at": now}
     )
     return changed
 
 
-@transaction.atomic
-def _follow(programme: Programme, account_ids: list[int]) -> int:
-    return Mover(programme, account_ids, actor=SYSTEM).follow()
+def _follow(programme: Programme, account_ids: list[int], clock: datetime) -> int:
+    """Write what became of members' tiers; only those are locked for whom there is any news."""
+    moving = members_to_move(programme, account_ids, clock)
+    if not moving:
+        return 0
+    with transaction.atomic():
+        return Mover(programme, moving, actor=SYSTEM).follow()
 
 
 def _with_tiers() -> Programme | None:
