@@ -20,6 +20,7 @@ from crm.forms.refusals import show_refusal
 from crm.roles import may_write
 from loyalty import selectors
 from loyalty.forms.programme import ProgrammeForm
+from loyalty.selectors.checks import count_drifts
 from loyalty.selectors.rules import list_rules
 from loyalty.selectors.wording import worth_of
 from loyalty.services import open_programme
@@ -54,6 +55,7 @@ def programme(request: HttpRequest) -> HttpResponse:
         "worth": worth_of(conditions, totals.outstanding),
         "rules": [state for state in list_rules(found, at) if state.is_paying or state.coming],
         "transactions": page.rows,
+        "drifts": count_drifts(),
         "may_manage": may_write(request.user, MANAGERS),
         "sections": loyalty_sections(request, "programme"),
         **page.urls(request),
