@@ -3,7 +3,10 @@
 from django.urls import path
 
 from loyalty.views import (
+    adjustments,
+    conditions,
     members,
+    memberships,
     overview,
     public,
     redemptions,
@@ -11,6 +14,7 @@ from loyalty.views import (
     rewards,
     rules,
     simulator,
+    tiers,
 )
 
 app_name = "loyalty"
@@ -39,6 +43,31 @@ urlpatterns = [
     path("loyalty/vouchers/", redemptions.vouchers, name="vouchers"),
     path("loyalty/members/", members.members, name="members"),
     path("loyalty/members/<slug:ref>/", members.member, name="member"),
+    path("loyalty/members/<slug:ref>/tier/", tiers.member_tier, name="member_tier"),
+    path("loyalty/members/<slug:ref>/freeze/", memberships.member_freeze, name="member_freeze"),
+    path("loyalty/members/<slug:ref>/close/", memberships.member_close, name="member_close"),
+    path("loyalty/members/<slug:ref>/card/", memberships.member_card, name="member_card"),
+    path("loyalty/members/<slug:ref>/adjust/", adjustments.adjustment_new, name="adjustment_new"),
+    path("loyalty/adjustments/", adjustments.adjustments, name="adjustments"),
+    path(
+        "loyalty/adjustments/<slug:ref>/decide/",
+        adjustments.adjustment_decide,
+        name="adjustment_decide",
+    ),
+    path(
+        "loyalty/adjustments/<slug:ref>/reviewed/",
+        adjustments.adjustment_reviewed,
+        name="adjustment_reviewed",
+    ),
+    path("loyalty/anomalies/", adjustments.anomalies, name="anomalies"),
+    path("loyalty/rules/<slug:ref>/lift/", rules.rule_lift, name="rule_lift"),
+    path("loyalty/tiers/", tiers.tiers, name="tiers"),
+    path("loyalty/tiers/new/", tiers.tier_new, name="tier_new"),
+    path("loyalty/tiers/<slug:ref>/", tiers.tier_edit, name="tier_edit"),
+    path("loyalty/tiers/<slug:ref>/remove/", tiers.tier_remove, name="tier_remove"),
+    path("loyalty/terms/", conditions.conditions, name="conditions"),
+    path("loyalty/terms/edit/", conditions.conditions_edit, name="conditions_edit"),
+    path("loyalty/terms/preview/", conditions.conditions_preview, name="conditions_preview"),
     path("loyalty/reports/", reports.reports, name="reports"),
     path("loyalty/reports/ledger/", reports.ledger_check, name="ledger_check"),
     path("loyalty/reports/liability/", reports.report_liability, name="report_liability"),
@@ -46,4 +75,6 @@ urlpatterns = [
     path("loyalty/reports/<slug:month>/", reports.report_month, name="report_month"),
     path("programme/", public.terms, name="terms"),
     path("me/points/", public.my_points, name="my_points"),
+    path("me/tier/", public.my_tier, name="my_tier"),
+    path("me/rewards/", public.my_rewards, name="my_rewards"),
 ]

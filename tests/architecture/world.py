@@ -36,6 +36,7 @@ from feedback.services import (
 )
 from loyalty.models import MonthReport
 from loyalty.services import ensure_programme
+from loyalty.services.adjustments import request_adjustment
 from loyalty.services.holds import hold_points
 from loyalty.services.liability import report_due
 from loyalty.services.members import enrol_customers
@@ -43,6 +44,7 @@ from loyalty.services.opening import Opening as Brought
 from loyalty.services.opening import open_balances
 from loyalty.services.redemptions import redeem_reward
 from loyalty.services.rewards import add_reward
+from loyalty.services.tiers import add_tier
 from mailing.services import ensure_template, queue_message
 from mailing.services.suppressions import unsubscribe_token
 from metrics.models import Trial
@@ -90,6 +92,8 @@ class World:
     points_rule: str
     reward: str
     redemption: str
+    tier: str
+    adjustment: str
     hold: str
     points_month: str
 
@@ -208,6 +212,15 @@ def make_world(customer: Customer) -> World:
         points_rule=programme.rules.get().ref,
         reward=reward.ref,
         redemption=redemption.ref,
+        tier=add_tier(name="Silver", threshold=Decimal(100), **happening).ref,
+        adjustment=request_adjustment(
+            customer_id=customer.pk,
+            points=10,
+            reason="goodwill",
+            author_id=colleague.pk,
+            source_key="test:1",
+            happened_at=NOON,
+        ).ref,
         hold=hold.ref,
         points_month=f"{MonthReport.objects.latest('month').month:%Y-%m}",
     )
