@@ -14,7 +14,7 @@ from common.errors import Conflict
 from common.time import now
 from crm.models import Customer, Order
 from loyalty.models import PointsTransaction, Programme
-from loyalty.selectors.due import earn_key, qualifying_orders
+from loyalty.selectors.due import due_orders, earn_key, qualifying_orders
 from loyalty.selectors.earning import NOBODY, Earning, Given, Member, Terms, earning_of
 from loyalty.selectors.member_facts import Buyer, Facts, lines_of, once_key
 from loyalty.selectors.programme import get_programme, terms_of
@@ -97,12 +97,16 @@ def _award(
     programme: Programme, order_ids: Collection[int], actor: str, terms: Terms | None
 ) -> list[int]:
     # An edit or refund under way is seen whole; one that comes later is dated after this.
-    orders = Order.objects.select_for_update(no_key=True).filter(pk__in=order_ids).order_by("pk")
-    list(orders.values_list("pk", flat=True))
+    # What earned before is left out at once: a journal forgets nothing, so that needs no lock.
+    waiting = due_orders(programme).filter(pk__in=order_ids)
+    locked = waiting.select_for_update(no_key=True, of=("self",)).order_by("pk")
+    due_ids = list(locked.values_list("pk", flat=True))
+    if not due_ids:
+        return []
     purchases = [
         Purchase(*row)
         for row in qualifying_orders(programme)
-        .filter(pk__in=order_ids)
+        .filter(pk__in=due_ids)
         .order_by("pk")
         .values_list(*Purchase._fields)
     ]
