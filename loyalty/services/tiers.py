@@ -140,6 +140,7 @@ def grant_tier(
 
     tier_id: None ends what was given by hand: back to what was earned.
     last_day: local day until whose end it holds at least; None: until somebody ends it.
+    Again with the same day: writes nothing.
     Locks the points account until commit.
 
     :raises NotAMember: the customer has no points account.
@@ -171,9 +172,19 @@ def grant_tier(
     elif present is not None and present.tier is not None and present.tier.rank > tier.rank:
         text = _("The member is in a higher tier already.")
         raise InvalidInput(fields={"tier": [text]})
-    else:
+    elif not _is_granted(present, tier, until):
         mover.grant(account.pk, tier, until)
     return mover.present_of(account.pk)
+
+
+def _is_granted(present: TierAssignment | None, tier: Tier, until: datetime | None) -> bool:
+    """Whether a member was given just that before."""
+    return (
+        present is not None
+        and present.reason == TierAssignment.Reason.GRANTED
+        and present.tier_id == tier.pk
+        and present.grace_until == until
+    )
 
 
 def _locked_programme() -> Programme:
