@@ -108,7 +108,7 @@ class RuleForm(forms.Form):
         required=False,
         to_field_name="ref",
         label=gettext_lazy("Group of customers"),
-        empty_label=gettext_lazy("Everybody"),
+        empty_label=gettext_lazy("Every member"),
         widget=forms.Select(SELECT),
     )
     weekdays = forms.TypedMultipleChoiceField(
