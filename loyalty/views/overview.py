@@ -20,6 +20,7 @@ from crm.forms.refusals import show_refusal
 from crm.roles import may_write
 from loyalty import selectors
 from loyalty.forms.programme import ProgrammeForm
+from loyalty.selectors.adjustments import adjustments_to_decide
 from loyalty.selectors.checks import count_drifts
 from loyalty.selectors.rules import list_rules
 from loyalty.selectors.wording import worth_of
@@ -47,6 +48,7 @@ def programme(request: HttpRequest) -> HttpResponse:
         size=PAGE_SIZE,
     )
     conditions = selectors.conditions_of(found, at)
+    may_manage = may_write(request.user, MANAGERS)
     totals = selectors.get_totals()
     context: dict[str, Any] = {
         "programme": found,
@@ -56,7 +58,8 @@ def programme(request: HttpRequest) -> HttpResponse:
         "rules": [state for state in list_rules(found, at) if state.is_paying or state.coming],
         "transactions": page.rows,
         "drifts": count_drifts(),
-        "may_manage": may_write(request.user, MANAGERS),
+        "may_manage": may_manage,
+        "waiting": adjustments_to_decide().count() if may_manage else 0,
         "sections": loyalty_sections(request, "programme"),
         **page.urls(request),
     }
