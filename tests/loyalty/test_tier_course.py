@@ -147,6 +147,15 @@ def test_who_returns_goods_leaves_the_tier_from_then_on_not_before() -> None:
     assert (first.ends_at, then.rung, then.since) == (clock, GROUND, clock)
 
 
+def test_who_returns_goods_and_buys_as_much_on_the_same_day_never_leaves_the_tier() -> None:
+    rules = policy(grace=30)
+    clock = noon(date(2026, 5, 1))
+    silver = Spell(LADDER.rungs[1], noon(date(2026, 3, 1)), noon(date(2027, 3, 1)), Reason.REACHED)
+    measure = Measure({date(2026, 3, 1): 0, date(2026, 5, 1): 120 * UNIT}, rules)
+    spells = course_of(silver, measure, ladder=LADDER, policy=rules, clock=clock)
+    assert told(spells) == [("silver", "2026-05-01", "reached")]
+
+
 def test_what_was_given_by_hand_lasts_until_its_day_and_then_counts_what_was_reached() -> None:
     rules = policy(grace=30, downgrade="one_down")
     until = start_of_day(date(2026, 5, 1))
