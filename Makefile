@@ -73,12 +73,13 @@ bench: install ## Measure against the budgets; see benchmarks/README.md
 	done
 
 .PHONY: faults
-faults: install ## Kill the worker and the broker at work, again and again, on both databases
+faults: install ## Kill processes and databases at work, again and again, and count every point
 	env -u DATABASE_URL KEEPWELL_FAULT_ROUNDS=5 $(RUN) -m pytest tests/faults
 	KEEPWELL_FAULT_ROUNDS=5 $(RUN) -m config.embedded.postgres $(RUN) -m pytest tests/faults
 
 .PHONY: mutants
-mutants: install ## Change the code in small ways and see whether the tests notice
+mutants: install ## Take guards away, change the code in small ways, and see whether the tests notice
+	$(RUN) scripts/mutants.py
 	$(UV) run --frozen $(SYNC) --with "mutmut>=3.2,<4" mutmut run
 	$(UV) run --frozen $(SYNC) --with "mutmut>=3.2,<4" mutmut results
 

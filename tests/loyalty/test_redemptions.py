@@ -163,6 +163,14 @@ def test_too_few_points_are_refused_with_what_is_missing(programme, clock) -> No
     assert refusal.context == {"missing": 30, "available": 70}
 
 
+def test_pending_points_cannot_be_used(programme, clock) -> None:
+    member = make_member(70)
+    make_order(customer=member, amount=500, ordered_at=clock())
+    accrue_due(clock())
+    refusal = refuse(TooFewPoints, member, make_reward(), clock)
+    assert refusal.context == {"missing": 30, "available": 70}
+
+
 def test_points_that_a_hold_sets_aside_cannot_be_used(programme, clock) -> None:
     member = make_member(150)
     hold(member, 60)
