@@ -461,7 +461,7 @@ def test_the_ledger_keeps_its_promises(clock: Callable[[], datetime]) -> None:
     run_state_machine_as_test(
         Ledger,
         settings=settings(
-            max_examples=60 if EVERY_EXAMPLE else 4,
+            max_examples=20 if EVERY_EXAMPLE else 4,
             stateful_step_count=25 if EVERY_EXAMPLE else 20,
             deadline=None,
             suppress_health_check=list(HealthCheck),
