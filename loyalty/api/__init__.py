@@ -3,6 +3,12 @@
 from django.urls import path
 
 from loyalty.api.accounts import AccountDetail, AccountList, AccountOffers
+from loyalty.api.adjustments import (
+    AdjustmentApproval,
+    AdjustmentDetail,
+    AdjustmentList,
+    AdjustmentRefusal,
+)
 from loyalty.api.holds import HoldCapture, HoldDetail, HoldList, HoldVoid
 from loyalty.api.journal import TransactionList
 from loyalty.api.redemptions import (
@@ -47,6 +53,22 @@ api_urls = [
         name="api-loyalty-hold-capture",
     ),
     path("loyalty/holds/<slug:ref>/void/", HoldVoid.as_view(), name="api-loyalty-hold-void"),
+    path("loyalty/adjustments/", AdjustmentList.as_view(), name="api-loyalty-adjustments"),
+    path(
+        "loyalty/adjustments/<slug:ref>/",
+        AdjustmentDetail.as_view(),
+        name="api-loyalty-adjustment",
+    ),
+    path(
+        "loyalty/adjustments/<slug:ref>/approve/",
+        AdjustmentApproval.as_view(),
+        name="api-loyalty-adjustment-approve",
+    ),
+    path(
+        "loyalty/adjustments/<slug:ref>/refuse/",
+        AdjustmentRefusal.as_view(),
+        name="api-loyalty-adjustment-refuse",
+    ),
     path("loyalty/rules/", RuleList.as_view(), name="api-loyalty-rules"),
     path("loyalty/simulate/", SimulationView.as_view(), name="api-loyalty-simulate"),
 ]

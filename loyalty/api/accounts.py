@@ -24,6 +24,7 @@ from loyalty.models import Bucket, Membership, PointsAccount, PointsLot
 from loyalty.selectors import balances_of, conditions_of, list_accounts
 from loyalty.selectors.lots import open_lots
 from loyalty.selectors.rewards import offers_for
+from loyalty.selectors.tiers import standing_of_member
 from loyalty.selectors.wording import worth_of
 from loyalty.services.enrolment import enrol_customer
 
@@ -88,8 +89,25 @@ class LotOutput(serializers.Serializer[PointsLot]):
         return lot.bucket == Bucket.PENDING and lot.available_from > self.context["at"]
 
 
+class TierStandingOutput(serializers.Serializer[Any]):
+    """Where a member stands. ``measured``, ``missing``: in the unit of ``measure``."""
+
+    tier = serializers.CharField(source="tier.ref", default=None)
+    name = serializers.CharField(source="tier.name", default="")
+    since = InstantField(allow_null=True)
+    ends_at = InstantField(allow_null=True)
+    is_in_grace = serializers.BooleanField()
+    measure = serializers.CharField()
+    measured = MoneyField()
+    next_tier = serializers.CharField(source="next_tier.name", default=None)
+    missing = MoneyField()
+    progress = serializers.IntegerField(help_text="per cent")
+
+
 class AccountDetailOutput(AccountOutput):
-    """The same with what the usable points are worth, and the lots soonest-expiring first."""
+    """The same with the tier, what usable points are worth, and the lots soonest-expiring first."""
+
+    standing = TierStandingOutput(allow_null=True)
 
     worth = MoneyField()
     currency = serializers.CharField(source="membership.programme.currency")
@@ -181,6 +199,9 @@ def _told(account: PointsAccount) -> dict[str, Any]:
     conditions = conditions_of(account.membership.programme, at)
     account.worth = worth_of(conditions, account.balance.available)  # type: ignore[attr-defined]
     shown = AccountDetailOutput(account, context={"at": at})
+    account.standing = standing_of_member(  # type: ignore[attr-defined]
+        account.membership.customer_id, at
+    )
     account.lots_shown = open_lots(account.pk, at)  # type: ignore[attr-defined]
     return dict(shown.data)
 

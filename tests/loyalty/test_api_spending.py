@@ -11,7 +11,8 @@ import pytest
 from loyalty.models import Hold, Membership, PointsTransaction, Redemption, Reward
 from loyalty.selectors import balance_of
 from loyalty.selectors.vouchers import show_code
-from tests.cast import make_customer, make_order, make_product
+from loyalty.services.tiers import add_tier, grant_tier
+from tests.cast import ACTOR, make_customer, make_order, make_product
 from tests.loyalty.spending import hold, make_member, make_reward, redeem
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -269,3 +270,41 @@ def test_rules_are_told_as_they_stand(programme, api_client) -> None:
 )
 def test_analysts_write_nothing(member, api_client, path) -> None:
     assert post(api_client("analyst"), path).status_code == 403
+
+
+def test_an_account_tells_the_tier_and_what_is_missing(member, api_client, clock) -> None:
+    silver = add_tier(name="Silver", threshold=Decimal(100), happened_at=clock(), actor=ACTOR)
+    add_tier(name="Gold", threshold=Decimal(500), happened_at=clock(), actor=ACTOR)
+    grant_tier(customer_id=member.pk, tier_id=silver.pk, happened_at=clock(), actor=ACTOR)
+    standing = api_client("staff").get(f"{API}accounts/C-1/").json()["standing"]
+    assert (standing["tier"], standing["name"]) == (silver.ref, "Silver")
+    assert (standing["next_tier"], Decimal(standing["missing"])) == ("Gold", 500)
+
+
+def test_an_adjustment_takes_four_eyes(member, client_for, stan, mara, alice, clock) -> None:
+    asked = {"customer": "C-1", "points": 200, "reason": "goodwill"}
+
+    def send(user, path: str, body: dict[str, Any], key: str = "") -> Any:
+        headers = {"Idempotency-Key": key} if key else {}
+        return client_for(user).post(
+            f"{API}{path}", body, content_type="application/json", headers=headers
+        )
+
+    made = send(stan, "adjustments/", asked, key="a1")
+    assert (made.status_code, made.json()["status"]) == (201, "requested")
+    assert send(stan, "adjustments/", asked, key="a1").json() == made.json()
+    ref = made.json()["ref"]
+    assert send(stan, f"adjustments/{ref}/approve/", {}).status_code == 403
+    booked = send(mara, f"adjustments/{ref}/approve/", {"note": "She is right."}).json()
+    assert (booked["status"], booked["approver"]) == ("approved", mara.email)
+    assert balance_of(member.pk, clock()).available == 700
+    own = send(mara, "adjustments/", asked).json()["ref"]
+    refused = send(mara, f"adjustments/{own}/approve/", {})
+    assert (refused.status_code, refused.json()["code"]) == (409, "own_adjustment")
+    assert send(alice, f"adjustments/{own}/refuse/", {}).json()["status"] == "refused"
+
+
+def test_a_key_adjusts_no_points(member, api_client) -> None:
+    body = {"customer": "C-1", "points": 5, "reason": "goodwill"}
+    answer = post(api_client("manager"), "adjustments/", body)
+    assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
