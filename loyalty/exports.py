@@ -9,8 +9,9 @@ from accounts.permissions import MANAGERS
 from common.exports import Asked, Export, export_of, register_export
 from crm.exports.names import customer_id, customer_name, id_of
 from crm.exports.roles import LISTS
-from loyalty.models import LiabilitySnapshot
+from loyalty.models import LiabilitySnapshot, Redemption
 from loyalty.selectors import list_accounts, list_transactions
+from loyalty.selectors.redemptions import list_redemptions
 from loyalty.selectors.reports import list_journal
 
 
@@ -18,6 +19,7 @@ def register() -> None:
     """Called once, when the apps are ready."""
     register_export("points_accounts", roles=MANAGERS, open=open_accounts)
     register_export("points_transactions", roles=MANAGERS, open=open_transactions)
+    register_export("redemptions", roles=LISTS, open=open_redemptions)
     register_export("points_journal", roles=LISTS, open=open_journal)
     register_export("points_liability", roles=LISTS, open=open_liability)
 
@@ -56,6 +58,32 @@ def open_transactions(asked: Asked) -> Export:
             "effective_at": lambda row: row.effective_at,
             "recorded_at": lambda row: row.recorded_at,
         },
+    )
+
+
+def open_redemptions(asked: Asked) -> Export:
+    """What was exchanged, newest first, as the page's tabs filter it; no codes of vouchers."""
+    state = asked.query.get("state", "")
+    rows = list_redemptions()
+    if state in Redemption.Status.values:
+        rows = rows.filter(status=state)
+    return export_of(
+        rows,
+        order=("-id",),
+        columns={
+            "redemption_id": lambda row: row.ref,
+            "customer_id": lambda row: customer_id(row.account.membership.customer),
+            "customer_name": lambda row: customer_name(row.account.membership.customer),
+            "reward": lambda row: row.reward.name,
+            "kind": lambda row: row.reward.kind,
+            "points": lambda row: row.points,
+            "value": lambda row: row.value,
+            "status": lambda row: row.status,
+            "redeemed_at": lambda row: row.redeemed_at,
+            "used_at": lambda row: row.used_at,
+            "order_id": lambda row: id_of(row.order) if row.order else "",
+        },
+        filters={"state": state if state in Redemption.Status.values else ""},
     )
 
 

@@ -58,6 +58,7 @@ ROLES = {
     "points_transactions": MANAGE,
     "products": FIGURES,
     "rates": FIGURES,
+    "redemptions": FIGURES,
     "refunds": FIGURES,
     "saved_replies": FIGURES,
     "standard_runs": STAFF,
@@ -76,7 +77,11 @@ NO_LIST = {
     "crm:customer_orders",
     "crm:refund_new",
     "crm:calendar_list",
+    "loyalty:conditions",  # the past states of the terms
     "loyalty:ledger_check",  # what disagrees
+    "loyalty:member",  # one member's: their own file has everything
+    "loyalty:rule",  # the versions of one rule
+    "loyalty:tiers",  # a handful
     "loyalty:report_tiers",  # a matrix of numbers of members
     "loyalty:terms",  # public: worked examples
     "metrics:trials",  # what lies in a throw-away workspace
