@@ -160,6 +160,11 @@ GUARDS = (
                 "models.Q(('held__gte', 0), ('held__lte', models.F('active')))",
                 "models.Q(('held__gte', 0))",
             ),
+            (
+                "loyalty/models/ledger.py",
+                'Q(held__gte=0) & Q(held__lte=F("active"))',
+                "Q(held__gte=0)",
+            ),
         ),
         (f"{TESTS}/test_ledger.py",),
     ),
@@ -170,6 +175,11 @@ GUARDS = (
                 "loyalty/migrations/0004_programme_in_full.py",
                 "models.Q(('held__gte', 0), ('held__lte', models.F('remaining')))",
                 "models.Q(('held__gte', 0))",
+            ),
+            (
+                "loyalty/models/ledger.py",
+                'Q(held__gte=0) & Q(held__lte=F("remaining"))',
+                "Q(held__gte=0)",
             ),
         ),
         (f"{TESTS}/test_ledger.py",),

@@ -49,7 +49,10 @@ def test_the_database_refuses_impossible_balances(earned, changes) -> None:
         PointsAccount.objects.update(**changes)
 
 
-@pytest.mark.parametrize("changes", [{"remaining": -1}, {"remaining": 101}, {"bucket": "debt"}])
+@pytest.mark.parametrize(
+    "changes",
+    [{"remaining": -1}, {"remaining": 101}, {"bucket": "debt"}, {"held": -1}, {"held": 101}],
+)
 def test_the_database_refuses_impossible_lots(earned, changes) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         PointsLot.objects.update(**changes)
