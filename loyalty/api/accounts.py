@@ -17,6 +17,7 @@ from accounts.models import STAFF_ROLES
 from accounts.permissions import WRITERS
 from common.fields import InstantField, LineField, MoneyField
 from common.idempotency import IdempotentMixin
+from common.requests import actor_of
 from common.time import now
 from crm.api.inputs import LineFilter, StrictSerializer, checked
 from loyalty.api.inputs import account_of, customer_id_of, of_person
@@ -26,7 +27,7 @@ from loyalty.selectors.lots import open_lots
 from loyalty.selectors.rewards import offers_for
 from loyalty.selectors.tiers import standing_of_member
 from loyalty.selectors.wording import worth_of
-from loyalty.services.enrolment import enrol_customer
+from loyalty.services.members import join_programme
 
 
 class AccountFilter(django_filters.FilterSet):  # type: ignore[misc]
@@ -153,7 +154,10 @@ class AccountList(IdempotentMixin, ListAPIView[PointsAccount]):
         """Make a customer a member; 200 and the account where they are one already."""
         fields = checked(AccountInput(data=request.data))
         customer_id = customer_id_of(fields["customer"])
-        account, is_new = enrol_customer(customer_id=customer_id, happened_at=now())
+        _member, is_new = join_programme(
+            customer_id=customer_id, happened_at=now(), actor=actor_of(request)
+        )
+        account = account_of(fields["customer"])
         return Response(
             _told(account),
             status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK,
