@@ -190,17 +190,6 @@ GUARDS = (
         (f"{TESTS}/test_reversal.py", f"{TESTS}/test_redemptions.py"),
     ),
     Guard(
-        "who owes can spend nothing",
-        (
-            (
-                f"{SERVICES}/spending.py",
-                "() if self.locked.debt else usable_lots",
-                "usable_lots",
-            ),
-        ),
-        (f"{TESTS}/test_redemptions.py", f"{TESTS}/test_holds.py"),
-    ),
-    Guard(
         "append-only triggers",
         (
             (
