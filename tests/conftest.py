@@ -34,6 +34,10 @@ from tests.requirements import (  # hooks: pytest finds them by their names here
 __all__ = ["pytest_collection_modifyitems", "pytest_runtest_logreport", "pytest_sessionfinish"]
 
 
+def _put_in_ready_rows() -> None:
+    import_module("crm.migrations.0009_ready_cancel_reasons").install(apps, None)
+
+
 def _flush_append_only_tables_too() -> None:
     """A transactional test ends by flushing the tables, which append-only triggers refuse."""
     flush = TransactionTestCase._fixture_teardown
@@ -41,6 +45,7 @@ def _flush_append_only_tables_too() -> None:
     def teardown(self: TransactionTestCase) -> None:
         with triggers_lifted():
             flush(self)
+        _put_in_ready_rows()  # what migrations put in went, too
 
     TransactionTestCase._fixture_teardown = teardown  # type: ignore[method-assign]
 
@@ -64,7 +69,7 @@ def django_db_setup(
     """Put in what migrations would have put in."""
     if not django_db_use_migrations:
         with django_db_blocker.unblock():
-            import_module("crm.migrations.0009_ready_cancel_reasons").install(apps, None)
+            _put_in_ready_rows()
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from loyalty.api.accounts import AccountDetail, AccountList, AccountOffers
+from loyalty.api.accounts import AccountDetail, AccountList, AccountOffers, AccountStanding
 from loyalty.api.adjustments import (
     AdjustmentApproval,
     AdjustmentDetail,
@@ -28,6 +28,11 @@ api_urls = [
         "loyalty/accounts/<slug:ref>/offers/",
         AccountOffers.as_view(),
         name="api-loyalty-account-offers",
+    ),
+    path(
+        "loyalty/accounts/<slug:ref>/standing/",
+        AccountStanding.as_view(),
+        name="api-loyalty-account-standing",
     ),
     path("loyalty/transactions/", TransactionList.as_view(), name="api-loyalty-transactions"),
     path("loyalty/rewards/", RewardList.as_view(), name="api-loyalty-rewards"),

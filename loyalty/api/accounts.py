@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from accounts.models import STAFF_ROLES
 from accounts.permissions import WRITERS
+from common.errors import NotFound
 from common.fields import InstantField, LineField, MoneyField
 from common.idempotency import IdempotentMixin
 from common.requests import actor_of
@@ -106,9 +107,7 @@ class TierStandingOutput(serializers.Serializer[Any]):
 
 
 class AccountDetailOutput(AccountOutput):
-    """The same with the tier, what usable points are worth, and the lots soonest-expiring first."""
-
-    standing = TierStandingOutput(allow_null=True)
+    """The same with what usable points are worth, and the lots soonest-expiring first."""
 
     worth = MoneyField()
     currency = serializers.CharField(source="membership.programme.currency")
@@ -181,6 +180,23 @@ class AccountDetail(IdempotentMixin, GenericAPIView[PointsAccount]):
         return Response(_told(account_of(ref)))
 
 
+class AccountStanding(IdempotentMixin, GenericAPIView[Any]):
+    """A member's tier and the way to the next, by the customer's ref or external id."""
+
+    roles_read = STAFF_ROLES
+    serializer_class = TierStandingOutput
+    pagination_class = None
+    filter_backends = []
+
+    @extend_schema(responses=TierStandingOutput)
+    def get(self, request: Request, ref: str) -> Response:
+        """Tell of the tier; 404 where the programme has none."""
+        standing = standing_of_member(account_of(ref).membership.customer_id, now())
+        if standing is None:
+            raise NotFound
+        return Response(TierStandingOutput(standing).data)
+
+
 class AccountOffers(IdempotentMixin, GenericAPIView[Any]):
     """What a member can have for points, by the customer's ref or external id."""
 
@@ -203,9 +219,6 @@ def _told(account: PointsAccount) -> dict[str, Any]:
     conditions = conditions_of(account.membership.programme, at)
     account.worth = worth_of(conditions, account.balance.available)  # type: ignore[attr-defined]
     shown = AccountDetailOutput(account, context={"at": at})
-    account.standing = standing_of_member(  # type: ignore[attr-defined]
-        account.membership.customer_id, at
-    )
     account.lots_shown = open_lots(account.pk, at)  # type: ignore[attr-defined]
     return dict(shown.data)
 

@@ -13,6 +13,7 @@ from django.db import connection, models
 
 from common.append_only import append_only_tables
 from crm.models import Customer
+from loyalty.models import Membership
 from tests.architecture.test_personal_data import about_customers
 from tests.cast import NOON
 
@@ -140,11 +141,25 @@ class Filler:
         return {
             "common.Event": {"customer_id": self.customer.pk},
             "crm.Interaction": {"direction": "inbound"},
+            "loyalty.Adjustment": {"transaction": None},  # it waits for approval
+            "loyalty.Hold": {"transaction": None},  # it is open
             "mailing.Message": {"task": None},  # that would be a reminder for a colleague
             "crm.Attachment": {"file": self.file()}
             if model._meta.label == "crm.Attachment"
             else {},
+            "loyalty.Referral": {"friend": self.friend()}
+            if model._meta.label == "loyalty.Referral"
+            else {},
         }.get(model._meta.label, {})
+
+    def friend(self) -> models.Model:
+        """The other customer as a member, brought by this one."""
+        return Membership.objects.create(
+            programme=self.rows[Membership].programme,  # type: ignore[attr-defined]
+            customer=self.other,
+            joined_at=NOON,
+            recorded_at=NOON,
+        )
 
     def file(self) -> str:
         """A real file on disk with a marker in it."""

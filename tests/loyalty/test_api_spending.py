@@ -276,7 +276,7 @@ def test_an_account_tells_the_tier_and_what_is_missing(member, api_client, clock
     silver = add_tier(name="Silver", threshold=Decimal(100), happened_at=clock(), actor=ACTOR)
     add_tier(name="Gold", threshold=Decimal(500), happened_at=clock(), actor=ACTOR)
     grant_tier(customer_id=member.pk, tier_id=silver.pk, happened_at=clock(), actor=ACTOR)
-    standing = api_client("staff").get(f"{API}accounts/C-1/").json()["standing"]
+    standing = api_client("staff").get(f"{API}accounts/C-1/standing/").json()
     assert (standing["tier"], standing["name"]) == (silver.ref, "Silver")
     assert (standing["next_tier"], Decimal(standing["missing"])) == ("Gold", 500)
 

@@ -41,7 +41,7 @@ from loyalty.services.vouchers import VoucherRefused, lapse_due, use_voucher
 from tests.cast import ACTOR
 from tests.loyalty.spending import account_of, hold, make_member, make_reward, redeem
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.system, pytest.mark.django_db(transaction=True)]
 TILLS = 50
 GRACE = timedelta(seconds=0.4)  # until the instant at which everything happens
 
