@@ -30,7 +30,7 @@ def small_steps(monkeypatch):
     """Portions of one record each, and progress after each of them."""
     monkeypatch.setattr(engine, "SMALLEST", 1)
     monkeypatch.setattr(engine, "USUAL", 1)
-    monkeypatch.setattr(engine, "LARGEST", 1)
+    monkeypatch.setattr(engine, "LARGEST", dict.fromkeys(engine.LARGEST, 1))
     monkeypatch.setattr("crm.imports.progress.EVERY_SECONDS", 0.0)
 
 

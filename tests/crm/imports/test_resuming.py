@@ -31,7 +31,7 @@ def one_by_one(monkeypatch):
     """Portions of one record each."""
     monkeypatch.setattr(engine, "SMALLEST", 1)
     monkeypatch.setattr(engine, "USUAL", 1)
-    monkeypatch.setattr(engine, "LARGEST", 1)
+    monkeypatch.setattr(engine, "LARGEST", dict.fromkeys(engine.LARGEST, 1))
 
 
 def kill_at(monkeypatch, portion):
