@@ -1,4 +1,7 @@
-"""Who may open which URL. Every URL stands in the table; each role asks each of them for real."""
+"""Who may open which URL. Every URL stands in the table; each role asks each of them for real.
+
+Over 500 lines, and one noun: the table has a row for every URL, to be read from top to bottom.
+"""
 
 from __future__ import annotations
 
