@@ -101,8 +101,9 @@ def test_an_import_killed_at_ten_random_points_equals_an_undisturbed_one(
             process.kill()
             process.join()
             kills += 1
-        else:  # it came to its end before the next kill
+        else:
             stormy.end(process)
+        if stormy.run(importing.is_through):  # before the next kill, or a moment before this one
             assert stormy.run(importing.content) == calm.content
             stormy = world()
 
