@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
@@ -119,7 +120,10 @@ def open_batch(
             ).order_by("-started_at")
         )
     for batch in batches:
-        batch.refresh_from_db()
+        with transaction.atomic():
+            hold_batch(batch)
+        if not given and batch.status != Status.RUNNING:
+            continue
         try:
             scratch = Scratch.reopen(_scratch_path(batch), columns, kept)
         except ScratchLost as error:
@@ -139,6 +143,15 @@ def open_batch(
         started_at=plan.happened_at,
     )
     return batch, Scratch(_scratch_path(batch), columns, kept)
+
+
+def hold_batch(batch: ImportBatch) -> None:
+    """Lock a batch until the end of the transaction, and read it as it is then.
+
+    Each portion does so first. So whoever goes on with a killed import sees what the database
+    made of its last portion: on PostgreSQL that may be committed a moment after the process ended.
+    """
+    batch.refresh_from_db(from_queryset=ImportBatch.objects.select_for_update(no_key=True))
 
 
 def _begin_anew(batch: ImportBatch, plan: ImportPlan) -> ImportBatch:

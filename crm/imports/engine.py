@@ -24,6 +24,7 @@ from common.time import now
 from crm.imports.batches import (
     ImportPlan,
     close_failed,
+    hold_batch,
     only_one_import,
     open_batch,
     pause_batch,
@@ -281,6 +282,8 @@ class Run:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with transaction.atomic():
+                    if batch:
+                        hold_batch(batch)
                     self.kind.trail.forget()
                     counts = self.kind.apply(
                         records, stamp=stored_instant(now()), scratch=self.scratch
