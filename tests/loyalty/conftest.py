@@ -34,4 +34,10 @@ def programme(open_with: Callable[..., Programme]) -> Programme:
     return open_with()
 
 
-__all__ = ["_own_data_folder", "csv_file", "imported", "open_with", "programme"]
+@pytest.fixture
+def usable_at_once(open_with: Callable[..., Programme]) -> Programme:
+    """1 point per 1.00, to be spent from the delivery on."""
+    return open_with(pending_days=0)
+
+
+__all__ = ["_own_data_folder", "csv_file", "imported", "open_with", "programme", "usable_at_once"]
