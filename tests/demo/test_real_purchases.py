@@ -114,6 +114,7 @@ def _own_data_folder(tmp_path, settings):
     settings.KEEPWELL_DATA_DIR = tmp_path / "data"
 
 
+@pytest.mark.system
 @pytest.mark.any_database
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("few")
@@ -162,6 +163,7 @@ def test_the_demo_is_a_living_business_and_loads_once():
     assert enrol_due(now()) > 0  # messages are due to consenting customers
 
 
+@pytest.mark.system
 @pytest.mark.any_database
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("few")

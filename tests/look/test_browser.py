@@ -17,7 +17,12 @@ from config.urls import urlpatterns as real_urls
 from scripts.build_assets import ROOT
 from tests.browsing import browsing
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.system,
+    pytest.mark.any_database,
+    pytest.mark.django_db(transaction=True),
+]
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LINE = {
