@@ -240,7 +240,7 @@ GUARDS = (
         "an exchange comes back once",
         (
             (
-                f"{SERVICES}/redemptions.py",
+                f"{SERVICES}/redemption_reversal.py",
                 "    if redemption.status == Redemption.Status.REVERSED:\n"
                 "        return redemption\n",
                 "",

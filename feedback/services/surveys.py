@@ -21,7 +21,8 @@ from feedback.models import (
     Survey,
 )
 from feedback.tokens import invitation_token
-from loyalty.services.bonuses import award_bonus, take_back_bonus
+from loyalty.services.bonus_reversal import take_back_bonus
+from loyalty.services.bonuses import award_bonus
 
 MAX_COMMENT = 4000
 NPS_WORDING = {

@@ -37,7 +37,8 @@ from loyalty.models import Redemption
 from loyalty.selectors.redemptions import find_redemption, list_redemptions
 from loyalty.selectors.rewards import describe_reward
 from loyalty.selectors.vouchers import Voucher, clean_code, find_voucher, show_code
-from loyalty.services.redemptions import redeem_reward, reverse_redemption
+from loyalty.services.redemption_reversal import reverse_redemption
+from loyalty.services.redemptions import redeem_reward
 from loyalty.services.vouchers import VoucherUnknown, use_voucher
 
 

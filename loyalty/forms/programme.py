@@ -9,7 +9,7 @@ from django.utils.translation import pgettext_lazy
 from common.forms import DecimalField, InstantField, LineField
 from loyalty.models import RuleVersion
 from loyalty.services.programme import LONGEST_WINDOW
-from loyalty.services.rules import LEAST_AMOUNT, MOST_POINTS
+from loyalty.services.rule_content import LEAST_AMOUNT, MOST_POINTS
 
 
 class ProgrammeForm(forms.Form):

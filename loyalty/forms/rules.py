@@ -8,185 +8,37 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
-from django.utils import dates
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from common.forms import DecimalField, LineField
-from crm.forms.fields import DateField
-from crm.models import Audience, Location, Product
+from common.forms import DecimalField
+from crm.models import Product
 from crm.selectors.audiences import list_audiences
 from crm.selectors.lists import list_locations
 from crm.selectors.sales import find_products
-from loyalty.forms.fields import BOXES, CHECKS, SELECT, FromNowField, ListField
-from loyalty.models import EarningRule, Programme, RuleVersion, Tier
+from loyalty.forms.fields import ListField
+from loyalty.forms.rule_fields import (
+    CAPS,
+    GOODS,
+    LABELS,
+    MORE,
+    PRODUCT_FIELDS,
+    WHEN,
+    WHERE,
+    WHO,
+    RuleFields,
+)
+from loyalty.forms.rule_values import plain_value, values_of
+from loyalty.models import EarningRule, Programme, RuleVersion
 from loyalty.selectors.choices import list_categories, products_with
-from loyalty.selectors.conditions import MOST_POINTS as MOST_CAPPED
-from loyalty.selectors.conditions import Caps, CapWindow, Conditions
 from loyalty.selectors.rule_words import Names
 from loyalty.selectors.terms import PURCHASE_KINDS
-from loyalty.services.rules import (
-    BONUS,
-    LAST_POSITION,
-    LATER,
-    NEEDS,
-    OF_PURCHASES,
-    POSITIONS,
-    ROUNDED,
-)
+from loyalty.services.rule_content import BONUS, LATER, NEEDS, OF_PURCHASES, POSITIONS, ROUNDED
 
 Kind = EarningRule.Kind
-CAPS = ("per_order", "per_day", "per_member", "window")
-# Sections of the form below what the rule pays; all of them may stay empty.
-GOODS = ("products", "categories", "product_kinds", "excluded_products", "excluded_categories")
-WHERE = ("locations", "channels", "minimum_amount")
-WHO = ("tiers", "audience")
-WHEN = ("weekdays", "starts_on", "ends_on", "from_time", "until_time", "seasons")
-MORE = ("rounding", "per", "is_exclusive", "position", "holdout_percent")
-PRODUCT_FIELDS = ("products", "excluded_products")
-LABELS = {
-    "points": gettext_lazy("Points"),
-    "per_amount": gettext_lazy("for each amount of"),
-    "factor": gettext_lazy("Times the points"),
-    "nth": gettext_lazy("Every n-th purchase; n is"),
-    "friend_points": gettext_lazy("Points for the friend"),
-}
 
 
-class RuleForm(forms.Form):
-    """Adds or changes a rule of one kind; names of fields are those that services refuse by."""
-
-    name = LineField(label=pgettext_lazy("of a thing", "Name"), max_length=255)
-    products = forms.ModelMultipleChoiceField(
-        Product.objects.all(), to_field_name="ref", required=False, label=gettext_lazy("Products")
-    )
-    categories = forms.MultipleChoiceField(
-        required=False, label=gettext_lazy("Categories"), widget=BOXES
-    )
-    product_kinds = forms.MultipleChoiceField(
-        required=False,
-        label=gettext_lazy("Kinds of product"),
-        choices=Product.Kind.choices,
-        widget=BOXES,
-    )
-    excluded_products = forms.ModelMultipleChoiceField(
-        Product.objects.all(),
-        to_field_name="ref",
-        required=False,
-        label=gettext_lazy("Not these products"),
-    )
-    excluded_categories = forms.MultipleChoiceField(
-        required=False, label=gettext_lazy("Not these categories"), widget=BOXES
-    )
-    locations = forms.ModelMultipleChoiceField(
-        Location.objects.none(),
-        required=False,
-        to_field_name="code",
-        label=gettext_lazy("Shops"),
-        widget=BOXES,
-    )
-    channels = ListField(
-        label=gettext_lazy("Purchases made by"),
-        help_text=gettext_lazy("For instance online, shop. Empty: any way."),
-    )
-    minimum_amount = DecimalField(
-        label=gettext_lazy("What counts comes to at least"),
-        required=False,
-        min_value=0,
-        max_digits=15,
-        decimal_places=4,
-    )
-    tiers = forms.ModelMultipleChoiceField(
-        Tier.objects.none(),
-        required=False,
-        to_field_name="ref",
-        label=gettext_lazy("Tiers"),
-        widget=BOXES,
-    )
-    audience = forms.ModelChoiceField(
-        Audience.objects.none(),
-        required=False,
-        to_field_name="ref",
-        label=gettext_lazy("Group of customers"),
-        empty_label=gettext_lazy("Every member"),
-        widget=forms.Select(SELECT),
-    )
-    weekdays = forms.TypedMultipleChoiceField(
-        required=False,
-        coerce=int,
-        label=gettext_lazy("Days of the week"),
-        choices=[(day + 1, name) for day, name in dates.WEEKDAYS.items()],
-        widget=BOXES,
-    )
-    starts_on = DateField(label=gettext_lazy("First day"), required=False)
-    ends_on = DateField(label=gettext_lazy("Last day"), required=False)
-    from_time = forms.CharField(
-        label=gettext_lazy("From (time)"),
-        required=False,
-        widget=forms.TextInput({"type": "time"}),
-    )
-    until_time = forms.CharField(
-        label=gettext_lazy("Until (time)"),
-        required=False,
-        widget=forms.TextInput({"type": "time"}),
-    )
-    per_order = forms.IntegerField(
-        label=gettext_lazy("At most for a purchase"),
-        required=False,
-        min_value=1,
-        max_value=MOST_CAPPED,
-    )
-    per_day = forms.IntegerField(
-        label=gettext_lazy("At most a day"), required=False, min_value=1, max_value=MOST_CAPPED
-    )
-    per_member = forms.IntegerField(
-        label=gettext_lazy("At most for each member"),
-        required=False,
-        min_value=1,
-        max_value=MOST_CAPPED,
-    )
-    window = forms.ChoiceField(
-        label=gettext_lazy("within"),
-        required=False,
-        choices=[("", gettext_lazy("all time")), *CapWindow.choices],
-        widget=forms.Select(SELECT),
-    )
-    rounding = forms.ChoiceField(
-        label=gettext_lazy("Rounded"),
-        choices=RuleVersion.Rounding.choices,
-        initial=RuleVersion.Rounding.DOWN,
-        widget=forms.Select(SELECT),
-    )
-    per = forms.ChoiceField(
-        label=gettext_lazy("Rounded for"),
-        choices=RuleVersion.Per.choices,
-        initial=RuleVersion.Per.ORDER,
-        widget=forms.Select(SELECT),
-    )
-    is_exclusive = forms.BooleanField(
-        label=gettext_lazy("If it pays, nothing is added after it"),
-        required=False,
-        widget=forms.CheckboxInput(CHECKS),
-    )
-    position = forms.IntegerField(
-        label=gettext_lazy("Place in the order"),
-        min_value=0,
-        max_value=LAST_POSITION,
-        help_text=gettext_lazy("Rules with a smaller number are reckoned first."),
-    )
-    holdout_percent = forms.IntegerField(
-        label=gettext_lazy("Comparison group (%)"),
-        min_value=0,
-        max_value=90,
-        initial=0,
-        help_text=gettext_lazy(
-            "So many members in a hundred don't get it, so that you see what it does."
-        ),
-    )
-    valid_from = FromNowField(
-        label=gettext_lazy("For purchases from"),
-        help_text=gettext_lazy("Empty: from now on. What was earned before stays as it is."),
-    )
+class RuleForm(RuleFields):
+    """Adds or changes a rule of one kind."""
 
     def __init__(
         self,
@@ -211,7 +63,7 @@ class RuleForm(forms.Form):
             del self.fields["rounding"], self.fields["per"]
         self.fields["position"].initial = POSITIONS.get(Kind(kind), LATER)
         if version is not None:
-            self.initial = self._from_version(version)
+            self.initial = values_of(version)
 
     def sections(self) -> list[dict[str, Any]]:
         """Return the parts below what the rule pays; unset: what is said if nothing is."""
@@ -268,7 +120,7 @@ class RuleForm(forms.Form):
         conditions: dict[str, Any] = {}
         for name in (*GOODS, *WHERE, *WHO, *WHEN):
             if name in self.fields and (value := data.get(name)):
-                conditions[name] = _plain(value)
+                conditions[name] = plain_value(value)
         caps = {name: data[name] for name in CAPS if data.get(name)}
         return content | {"conditions": conditions, "caps": caps}
 
@@ -324,43 +176,6 @@ class RuleForm(forms.Form):
         if self.kind == Kind.AMOUNT:
             self.fields["points"].initial = self.fields["per_amount"].initial = 1
 
-    def _from_version(self, version: RuleVersion) -> dict[str, Any]:
-        conditions = Conditions.parse(version.conditions)
-        caps = Caps.parse(version.caps)
-        chosen = products_with(ids=[*conditions.products, *conditions.excluded_products])
-        refs = {one.pk: one.ref for one in chosen}
-        initial: dict[str, Any] = {"name": version.rule.name}
-        for name in (*LABELS, *MORE):
-            value = getattr(version, name)
-            is_exact = name in ("per_amount", "factor") and value is not None
-            initial[name] = f"{value.normalize():f}" if is_exact else value
-        for name in (*GOODS, *WHERE, *WHO, *WHEN):
-            initial[name] = getattr(conditions, name)
-        for name in PRODUCT_FIELDS:
-            initial[name] = [refs[pk] for pk in initial[name] if pk in refs]
-        initial["tiers"] = list(
-            Tier.objects.filter(pk__in=conditions.tiers).values_list("ref", flat=True)
-            if conditions.tiers
-            else ()
-        )
-        initial["locations"] = list(
-            Location.objects.filter(pk__in=conditions.locations).values_list("code", flat=True)
-            if conditions.locations
-            else ()
-        )
-        if conditions.audience is not None:
-            found = Audience.objects.filter(pk=conditions.audience).first()
-            initial["audience"] = found.ref if found else None
-        if conditions.minimum_amount is not None:
-            initial["minimum_amount"] = f"{conditions.minimum_amount.normalize():f}"
-        for name in ("from_time", "until_time"):
-            initial[name] = f"{initial[name]:%H:%M}" if initial[name] is not None else ""
-        initial["seasons"] = [
-            "/".join(f"{month:02}-{day:02}" for month, day in season)
-            for season in conditions.seasons
-        ]
-        return initial | {name: getattr(caps, name) for name in CAPS}
-
     def _is_set(self, names: Sequence[str]) -> bool:
         if self.is_bound:
             looked_for = [f"q_{name}" for name in names]
@@ -376,16 +191,3 @@ def _season(text: str) -> tuple[str, str]:
     if len(days) > 2:
         raise ValidationError(_("Give the first and the last day."), code="season")
     return days[0], days[-1]
-
-
-def _plain(value: Any) -> Any:
-    """Return a cleaned value as conditions are written: ids, texts and numbers."""
-    if isinstance(value, Audience):
-        return value.pk
-    if hasattr(value, "model"):
-        return [one.pk for one in value]
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    if isinstance(value, list):
-        return [list(one) if isinstance(one, tuple) else one for one in value]
-    return value

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 
 from loyalty.models import PointsAccount, PointsEntry, PointsLot, PointsTransaction
-from loyalty.selectors.drifts import Drift, find_drifts
+from loyalty.selectors.drifts import find_drifts
+from loyalty.selectors.journal_drifts import Drift
 
 __all__ = ["Drift", "Verification", "verify_ledger"]
 

@@ -18,7 +18,8 @@ from common.validators import clean_line
 from loyalty.models import EarningRule, Programme, RuleVersion, TermsVersion
 from loyalty.selectors.conditions import LEAP_YEAR
 from loyalty.selectors.programme import find_programme
-from loyalty.services.rules import EMPTY_RULE, VersionTooEarly, out_of_range, record_rule
+from loyalty.services.rule_content import EMPTY_RULE, out_of_range
+from loyalty.services.rules import VersionTooEarly, record_rule
 
 LONGEST_WINDOW = 365
 LONGEST_VALIDITY = 36_500  # days

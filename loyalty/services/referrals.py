@@ -24,7 +24,8 @@ from loyalty.models import (
 from loyalty.selectors.due import bonus_key
 from loyalty.selectors.programme import get_programme
 from loyalty.selectors.referrals import find_by_code, first_purchases, referral_sources
-from loyalty.services.bonuses import Bonus, award_bonuses, take_back_bonus
+from loyalty.services.bonus_reversal import take_back_bonus
+from loyalty.services.bonuses import Bonus, award_bonuses
 from loyalty.services.ledger import lock_accounts
 from loyalty.services.members import join_programme, new_referral_code
 

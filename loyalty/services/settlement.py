@@ -9,9 +9,7 @@ its points along.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -22,17 +20,16 @@ from django.utils.translation import gettext_lazy as _
 
 from common.errors import Conflict
 from common.time import now
-from crm.models import Customer, Order
-from loyalty.models import EarnedLine, Membership, PointsLot, PointsTransaction, Programme
-from loyalty.selectors.due import earn_key, order_source, reversal_key
+from crm.models import Customer
+from loyalty.models import Membership, PointsLot, PointsTransaction, Programme
 from loyalty.selectors.earning import Terms, usable_from
 from loyalty.selectors.expiry import inactive_from, usable_until
-from loyalty.selectors.histories import Fact, History, histories_of
+from loyalty.selectors.histories import Fact
 from loyalty.selectors.journal import home_accounts
 from loyalty.selectors.member_facts import Buyer, Facts
 from loyalty.selectors.programme import get_programme, terms_of
 from loyalty.selectors.reckoning import NOBODY, Given
-from loyalty.selectors.settling import Growth, LineKey, Recorded, Root, target_of
+from loyalty.selectors.settling import Growth, LineKey, target_of
 from loyalty.services.catch_up import catch_up
 from loyalty.services.consumption import usable_lots
 from loyalty.services.ledger import (
@@ -46,6 +43,7 @@ from loyalty.services.ledger import (
     write_drafts,
 )
 from loyalty.services.members import enrol_customers
+from loyalty.services.settlement_cases import Case, cases_of, lines_between, own_lots, read_recorded
 from loyalty.services.taking_back import take_back
 
 Kind, Reason = PointsTransaction.Kind, PointsTransaction.Reason
@@ -58,45 +56,10 @@ class PointsMoved(Conflict):
     message = _("The points are just being moved to another card. Try again.")
 
 
-class _Earn(NamedTuple):
-    """The transaction by which an order earned."""
-
-    pk: int
-    account_id: int
-    reason: str
-    recorded_at: datetime
-
-
-@dataclass(slots=True)
-class _Case:
-    """An order with facts that wait for their answer."""
-
-    order: Order
-    earn: _Earn
-    history: History
-    facts: list[Fact]
-    recorded: dict[int, Recorded] = field(default_factory=dict)
-    transactions: set[int] = field(default_factory=set)  # that its points came with
-
-    @property
-    def roots(self) -> dict[LineKey, Root]:
-        """What it earned, and what is left of that, by rule version and line."""
-        return {
-            (version, line): root
-            for version, one in self.recorded.items()
-            for line, root in one.roots.items()
-        }
-
-    @property
-    def net(self) -> int:
-        """Points that the order has now."""
-        return sum(one.net for one in self.recorded.values())
-
-
 class _Change(NamedTuple):
     """What a fact does to one account: points by line."""
 
-    case: _Case
+    case: Case
     fact: Fact
     account: LockedAccount
     suffix: str
@@ -142,7 +105,7 @@ def settle_batch(
 
     :raises PointsMoved: a merge moved some of the points this instant; nothing is written.
     """
-    cases = _cases(order_ids, happened_at)
+    cases = cases_of(order_ids, happened_at)
     if not cases:
         return []
     if terms is None or not terms.hold_for(one.order.ordered_at for one in cases):
@@ -153,7 +116,7 @@ def settle_batch(
     states = held.order_by("pk").values_list("pk", "erased_at")
     erased = frozenset(pk for pk, erased_at in states if erased_at is not None)
     homes = _homes(programme, cases, erased)
-    holders = {lot.account_id for lots in _own_lots(cases).values() for lot in lots}
+    holders = {lot.account_id for lots in own_lots(cases).values() for lot in lots}
     accounts = lock_accounts({*holders, *homes.values(), *(one.earn.account_id for one in cases)})
     clock = now()
     catch_up(accounts, clock)
@@ -179,7 +142,7 @@ class _Work:
         self.rules = {rule.version_id: rule for rule in terms.rules}
         self.facts: Facts | None = None
 
-    def answer(self, cases: list[_Case]) -> list[int]:
+    def answer(self, cases: list[Case]) -> list[int]:
         """Write one fact of each order after the other; return the transactions' ids."""
         asks = self.terms.asks_at(case.order.ordered_at for case in cases)
         if asks.of_buyers:
@@ -189,7 +152,7 @@ class _Work:
             self.facts = Facts(self.programme, buyers, asks)
         written: list[int] = []
         while cases:
-            own = _own_lots(cases)
+            own = own_lots(cases)
             if any(lot.account_id not in self.accounts for lots in own.values() for lot in lots):
                 raise PointsMoved
             changes = [change for case in cases for change in self._changes(case, own)]
@@ -197,10 +160,10 @@ class _Work:
             for case in cases:
                 del case.facts[0]
             cases = [case for case in cases if case.facts]
-            _read_recorded(cases)
+            read_recorded(cases)
         return written
 
-    def _changes(self, case: _Case, own: Mapping[int, list[PointsLot]]) -> Iterable[_Change]:
+    def _changes(self, case: Case, own: Mapping[int, list[PointsLot]]) -> Iterable[_Change]:
         """Yield what an order's next fact does; to two accounts if it went to somebody else."""
         fact, lots, net = case.facts[0], own.get(case.order.pk, []), case.net
         holder = self.accounts[lots[-1].account_id if lots else case.earn.account_id]
@@ -211,19 +174,19 @@ class _Work:
         if fact.gives_back and sum(points for _base, points in target.values()) > net:
             target = present  # giving money back never earns points
         if home is not holder and net > 0:
-            yield _Change(case, fact, holder, "", _between(case, present, {}))
+            yield _Change(case, fact, holder, "", lines_between(case, present, {}))
             suffix, present = ":to", {}
             if not home.is_open:
                 target = {}
         else:
             suffix = ""
-        lines = _between(case, present, target)
+        lines = lines_between(case, present, target)
         if lines or not (suffix or fact.is_doubtful):
             self._note(case, home, lines)
             yield _Change(case, fact, home, suffix, lines)
 
     def _target(
-        self, case: _Case, fact: Fact, account: LockedAccount
+        self, case: Case, fact: Fact, account: LockedAccount
     ) -> dict[LineKey, tuple[Decimal | None, int]]:
         left = case.history.left_at(fact.at, self.programme)
         growth = Growth.FREE
@@ -298,7 +261,7 @@ class _Work:
                 draft.customer_id = case.order.customer_id
         return draft
 
-    def _note(self, case: _Case, account: LockedAccount, lines: list[EarnedPoints]) -> None:
+    def _note(self, case: Case, account: LockedAccount, lines: list[EarnedPoints]) -> None:
         """Take what changes into account for limits over several purchases."""
         if self.facts is not None:
             rows = [
@@ -307,56 +270,15 @@ class _Work:
             ]
             self.facts.note(self._buyer(case, account.id), rows)
 
-    def _buyer(self, case: _Case, account_id: int) -> Buyer:
+    def _buyer(self, case: Case, account_id: int) -> Buyer:
         order = case.order
         return Buyer(order.pk, order.customer_id or 0, account_id, order.ordered_at)
 
-    def _home_of(self, case: _Case) -> int | None:
+    def _home_of(self, case: Case) -> int | None:
         return self.homes.get(case.order.customer_id or 0)
 
 
-def _cases(order_ids: Collection[int], happened_at: datetime) -> list[_Case]:
-    """Return the orders that earned and have something to answer, locked."""
-    locked = Order.objects.select_for_update(no_key=True).filter(
-        pk__in=order_ids, entry=Order.Entry.LIVE
-    )
-    orders = {order.pk: order for order in locked.order_by("pk")}
-    keys = {earn_key(pk): pk for pk in orders}
-    earns = {
-        keys[one.source_key]: _Earn(one.pk, one.account_id, one.reason, one.recorded_at)
-        for one in PointsTransaction.objects.filter(source_key__in=keys)
-    }
-    histories = histories_of({pk: order for pk, order in orders.items() if pk in earns})
-    answers = dict(
-        PointsTransaction.objects.filter(
-            source_key__in=[key for history in histories.values() for key in history.answer_keys()]
-        ).values_list("source_key", "pk")
-    )
-    cases = []
-    for pk, history in histories.items():
-        facts = history.waiting(answers, earns[pk].recorded_at)
-        cancelled = history.cancellation(answers, happened_at)
-        if facts or cancelled:
-            facts += [cancelled] if cancelled else []
-            cases.append(_Case(orders[pk], earns[pk], history, facts))
-    _read_recorded(cases)
-    return [case for case in cases if _is_settled_here(case, answers)]
-
-
-def _is_settled_here(case: _Case, answers: Mapping[str, int]) -> bool:
-    """Whether there is something to do; where nothing was given, nothing is taken back.
-
-    What was taken back before rules were recorded line by line stays as it is.
-    """
-    cancelled = answers.get(reversal_key(case.order.pk))
-    if cancelled is not None and case.recorded and cancelled not in case.transactions:
-        return False
-    if not any(root.points for root in case.roots.values()):
-        case.facts = [fact for fact in case.facts if fact.key != reversal_key(case.order.pk)]
-    return bool(case.facts)
-
-
-def _homes(programme: Programme, cases: Iterable[_Case], erased: Collection[int]) -> dict[int, int]:
+def _homes(programme: Programme, cases: Iterable[Case], erased: Collection[int]) -> dict[int, int]:
     """Return customer id → account id; who takes part only by such an order is enrolled."""
     joined: dict[int, datetime] = {}
     others = set()
@@ -372,65 +294,3 @@ def _homes(programme: Programme, cases: Iterable[_Case], erased: Collection[int]
     return home_accounts(others) | enrol_customers(
         programme=programme, joined=joined, recorded_at=now()
     )
-
-
-def _read_recorded(cases: Collection[_Case]) -> None:
-    """Read what rules gave the orders, and what was settled of it; two queries."""
-    sources = {order_source(case.order.pk): case for case in cases}
-    if not sources:
-        return
-    roots: dict[int, EarnedLine] = {}
-    for line in EarnedLine.objects.filter(source__in=sources, settles__isnull=True).order_by("pk"):
-        roots[line.pk] = line
-    settled: dict[int, int] = defaultdict(int)
-    transactions: dict[str, set[int]] = defaultdict(set)
-    rows = EarnedLine.objects.filter(settles__in=roots)
-    for settles_id, transaction_id, points in rows.values_list(
-        "settles_id", "transaction_id", "points"
-    ):
-        settled[settles_id] += points
-        transactions[roots[settles_id].source].add(transaction_id)
-    found: dict[str, dict[int, dict[str, Root]]] = defaultdict(lambda: defaultdict(dict))
-    for pk, line in roots.items():
-        transactions[line.source].add(line.transaction_id)
-        found[line.source][line.rule_version_id][line.line] = Root(
-            pk, line.transaction_id, line.base, line.points, line.points + settled[pk]
-        )
-    for source, case in sources.items():
-        case.transactions = transactions[source]
-        case.recorded = {version: Recorded(lines) for version, lines in found[source].items()}
-
-
-def _own_lots(cases: Iterable[_Case]) -> dict[int, list[PointsLot]]:
-    """Return order id → the lots its points came in, oldest first; one query."""
-    orders = {pk: case.order.pk for case in cases for pk in case.transactions}
-    found: dict[int, list[PointsLot]] = defaultdict(list)
-    for lot in PointsLot.objects.filter(transaction__in=orders).order_by("pk"):
-        found[orders[lot.transaction_id]].append(lot)
-    return found
-
-
-def _between(
-    case: _Case,
-    present: Mapping[LineKey, tuple[Decimal | None, int]],
-    target: Mapping[LineKey, tuple[Decimal | None, int]],
-) -> list[EarnedPoints]:
-    """Return the earned lines that lead from what there is to what there should be."""
-    roots = case.roots
-    lines = []
-    for key in sorted(present.keys() | target.keys()):
-        base, points = target.get(key, (Decimal(0), 0))
-        change = points - present.get(key, (None, 0))[1]
-        if change:
-            version, line = key
-            lines.append(
-                EarnedPoints(
-                    rule_version_id=version,
-                    source=order_source(case.order.pk),
-                    line=line,
-                    base=base,
-                    points=change,
-                    settles_id=roots[key].pk if key in roots else None,
-                )
-            )
-    return lines

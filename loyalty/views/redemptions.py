@@ -24,7 +24,7 @@ from loyalty.models import Redemption
 from loyalty.selectors.redemptions import find_redemption, list_redemptions
 from loyalty.selectors.rewards import describe_redemption
 from loyalty.selectors.vouchers import find_voucher, show_code
-from loyalty.services.redemptions import reverse_redemption
+from loyalty.services.redemption_reversal import reverse_redemption
 from loyalty.services.vouchers import use_voucher
 from loyalty.views.moments import last_day_before
 from loyalty.views.sections import loyalty_sections

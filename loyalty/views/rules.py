@@ -19,7 +19,8 @@ from crm.forms.refusals import show_refusal
 from crm.roles import COST_READERS, may_write
 from crm.selectors.actors import names_of_actors
 from crm.selectors.sales import find_products
-from loyalty.forms.rules import PRODUCT_FIELDS, RuleForm
+from loyalty.forms.rule_fields import PRODUCT_FIELDS
+from loyalty.forms.rules import RuleForm
 from loyalty.forms.stopping import StopForm
 from loyalty.models import EarningRule, Programme, RuleVersion
 from loyalty.selectors import find_programme, get_programme

@@ -42,7 +42,7 @@ from loyalty.services.adjustments import request_adjustment
 from loyalty.services.expiry import expire_due
 from loyalty.services.holds import capture_hold, hold_points, time_out_due, void_hold
 from loyalty.services.opening import Opening, open_balances
-from loyalty.services.redemptions import reverse_redemption
+from loyalty.services.redemption_reversal import reverse_redemption
 from loyalty.services.rewards import add_reward
 from loyalty.services.settlement import settle_order
 from loyalty.services.sweeps import accrue_due, release_due

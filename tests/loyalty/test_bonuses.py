@@ -14,8 +14,9 @@ from feedback.services import ensure_nps_survey, record_response, void_response
 from loyalty.models import EarnedLine, Membership, PointsTransaction
 from loyalty.selectors import balance_of, verify_ledger
 from loyalty.services import accrue_due, add_rule, change_rule
+from loyalty.services.bonus_reversal import take_back_bonus
 from loyalty.services.bonus_sweep import award_bonuses_due
-from loyalty.services.bonuses import award_bonus, take_back_bonus
+from loyalty.services.bonuses import award_bonus
 from loyalty.services.ledger import SourceKeyReused
 from loyalty.services.members import ProgrammeNotStarted, join_programme
 from tests.cast import ACTOR, make_customer, make_order

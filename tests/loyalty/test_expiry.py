@@ -19,7 +19,7 @@ from loyalty.services import accrue_due, release_due
 from loyalty.services.expiry import expire_due
 from loyalty.services.holds import capture_hold, void_hold
 from loyalty.services.opening import OpeningUsed, take_back_openings, used_openings
-from loyalty.services.redemptions import reverse_redemption
+from loyalty.services.redemption_reversal import reverse_redemption
 from tests.cast import ACTOR, make_customer, make_order
 from tests.loyalty.spending import account_of, hold, make_member, make_reward, redeem
 

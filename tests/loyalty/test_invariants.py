@@ -72,7 +72,8 @@ from loyalty.services.holds import (
     void_hold,
 )
 from loyalty.services.memberships import freeze_membership, thaw_membership
-from loyalty.services.redemptions import redeem_reward, reverse_redemption
+from loyalty.services.redemption_reversal import reverse_redemption
+from loyalty.services.redemptions import redeem_reward
 from loyalty.services.settlement import settle_order
 from loyalty.services.spending import MembershipNotOpen, NotAMember
 from tests.cast import ACTOR, NOON, make_customer, make_order

@@ -23,7 +23,7 @@ from loyalty.selectors.reports import find_month, list_journal
 from loyalty.services import accrue_due, change_terms, release_due
 from loyalty.services.expiry import expire_due
 from loyalty.services.liability import close_month, report_due
-from loyalty.services.redemptions import reverse_redemption
+from loyalty.services.redemption_reversal import reverse_redemption
 from tests.cast import ACTOR, make_customer, make_order
 from tests.loyalty.spending import make_member, make_reward, redeem
 

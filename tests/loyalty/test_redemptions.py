@@ -26,7 +26,8 @@ from loyalty.selectors.rewards import describe_redemption, describe_reward
 from loyalty.services import SourceKeyReused, accrue_due
 from loyalty.services.consumption import TooFewPoints
 from loyalty.services.holds import capture_hold
-from loyalty.services.redemptions import RewardChanged, reverse_redemption
+from loyalty.services.redemption_reversal import reverse_redemption
+from loyalty.services.redemptions import RewardChanged
 from loyalty.services.reversal import PointsMoved
 from loyalty.services.rewards import change_reward, stop_reward
 from loyalty.services.spending import MembershipNotOpen, NotAMember, RewardUnavailable
@@ -446,7 +447,7 @@ def test_idle_points_that_are_given_back_may_idle_anew(open_with, clock) -> None
 
 def test_a_merge_this_instant_is_waited_for_and_asked_again(programme, clock, monkeypatch) -> None:
     """Whoever waited for the lock may find the points elsewhere; nothing is written then."""
-    from loyalty.services import holds, ledger, redemptions, spending
+    from loyalty.services import holds, ledger, redemption_reversal, spending
 
     person, record, reward = make_member(10), make_member(200), make_reward()
     redemption, held = redeem(record, reward), hold(record, 10)
@@ -462,7 +463,7 @@ def test_a_merge_this_instant_is_waited_for_and_asked_again(programme, clock, mo
         return ledger.lock_accounts(account_ids)
 
     for module, action in (
-        (redemptions, lambda: reverse(redemption, clock)),
+        (redemption_reversal, lambda: reverse(redemption, clock)),
         (spending, lambda: redeem(record, reward)),
         (spending, lambda: hold(record, 5)),
         (holds, lambda: capture_hold(hold_id=held.pk, happened_at=clock(), actor=ACTOR)),

@@ -34,7 +34,7 @@ from loyalty.services.holds import (
     void_hold,
 )
 from loyalty.services.ledger import lock_accounts
-from loyalty.services.redemptions import reverse_redemption
+from loyalty.services.redemption_reversal import reverse_redemption
 from loyalty.services.reversal import PointsMoved
 from loyalty.services.spending import RewardUnavailable
 from loyalty.services.vouchers import VoucherRefused, lapse_due, use_voucher

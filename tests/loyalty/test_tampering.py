@@ -26,7 +26,7 @@ from loyalty.selectors import verify_ledger
 from loyalty.services import accrue_due
 from loyalty.services.expiry import expire_due
 from loyalty.services.holds import capture_hold
-from loyalty.services.redemptions import reverse_redemption
+from loyalty.services.redemption_reversal import reverse_redemption
 from tests.cast import ACTOR, make_customer, make_order
 from tests.loyalty.spending import hold, make_reward, redeem
 

@@ -16,7 +16,7 @@ from loyalty.models import Membership, Redemption
 from loyalty.selectors import balance_of
 from loyalty.selectors.vouchers import LETTERS, check_letter, clean_code, find_voucher, show_code
 from loyalty.services import vouchers
-from loyalty.services.redemptions import reverse_redemption
+from loyalty.services.redemption_reversal import reverse_redemption
 from loyalty.services.vouchers import (
     VoucherRefused,
     VoucherUnknown,

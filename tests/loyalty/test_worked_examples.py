@@ -257,7 +257,7 @@ def test_a_reward_given_back_returns_the_points_to_their_own_dates(shop) -> None
     shop.on("2026-03-20 12:00")
     used = shop.uses(15)
     assert shop.usable == 5
-    from loyalty.services.redemptions import reverse_redemption
+    from loyalty.services.redemption_reversal import reverse_redemption
 
     reverse_redemption(redemption_id=used.pk, happened_at=shop.clock(), actor=ACTOR)
     assert shop.usable == 20
