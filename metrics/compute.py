@@ -61,11 +61,26 @@ class Computation:
     ) -> list[Figure]:
         """Return the figure for each window, in their order.
 
+        See :meth:`measures` for errors.
+        """
+        measures = self.measures(kpi, windows, product_sku=product_sku)
+        return [figure_of(kpi, w, measures[w.name], self.surroundings) for w in windows]
+
+    def measures(
+        self, kpi: Kpi, windows: list[Window], *, product_sku: str | None = None
+    ) -> dict[str, Measure]:
+        """Return the figure's raw result for each window, by its name.
+
         :raises NotFound: no such product.
         :raises InvalidInput: the figure is not one of products.
         """
-        measures = self._measures(kpi, windows, product_sku)
-        return [figure_of(kpi, w, measures[w.name], self.surroundings) for w in windows]
+        if product_sku and not kpi.is_of_products:
+            raise InvalidInput(_("This figure is not one of products."))
+        if not product_sku and not all(self._has_rows(table) for table in kpi.needs):
+            return {window.name: Measure() for window in windows}
+        if self.engine == AUTO and kpi.kernel and not product_sku:
+            return kpi.kernel(self.orders, windows)
+        return self.duck.measure(kpi, self.facts(product_sku), windows)
 
     def cohort_cells(self, months: list[Window]) -> list[Cell]:
         """Return the non-empty cells of the cohort matrix."""
@@ -135,20 +150,14 @@ class Computation:
         import pyarrow.compute as pc
 
         invented = {
-            key
-            for key, table in (("nps", "responses"), ("complaint_rate", "complaints"))
+            table
+            for table in ("responses", "complaints")
             if pc.any(self.store.read(table, ["is_simulated"]).column(0)).as_py()
         }
         return Surroundings(self.first_day, frozenset(invented))
 
-    def _measures(
-        self, kpi: Kpi, windows: list[Window], product_sku: str | None
-    ) -> dict[str, Measure]:
-        if product_sku and kpi.key != "complaint_rate":
-            raise InvalidInput(_("This figure is not one of products."))
-        if self.engine == AUTO and kpi.kernel:
-            return kpi.kernel(self.orders, windows)
-        return self.duck.measure(kpi, self.facts(product_sku), windows)
+    def _has_rows(self, table: str) -> bool:
+        return any(file.rows for file in self.store.manifest.of(table))
 
     def _edge(self, table: str, column: str, which: str) -> date | None:
         import pyarrow.compute as pc

@@ -10,8 +10,14 @@ from typing import Any
 from django.conf import settings
 
 from common.money import from_units
-from metrics.intervals import adjusted_wald_score, mean_interval, wilson
-from metrics.kpis.base import Kpi, Measure
+from metrics.intervals import (
+    adjusted_wald_score,
+    deviation_of,
+    mean_interval,
+    quantile_ranks,
+    wilson,
+)
+from metrics.kpis.base import DENOMINATOR, NUMERATOR, Kpi, Measure
 from metrics.windows import LOOK_BACK_DAYS, Window
 
 PLACES = Decimal("0.000001")
@@ -19,15 +25,17 @@ FEW = 5  # below it, people are shown instead of a rate
 SHORTER_THAN_LOOK_BACK = frozenset({"week", "month"})
 
 ROLLING, LEFT_TRUNCATED, LARGE, SMALL_N = "rolling", "left_truncated", "large", "small_n"
-TOO_FEW, SIMULATED = "few", "simulated"
+TOO_FEW, SIMULATED, OBSERVATIONAL = "few", "simulated", "observational"
+UNITS_OF_ONE = 10_000  # money is kept in 1/10,000
 
 
 @dataclass(slots=True)
 class Figure:
     """A figure of one window. Percentages and scores are in per cent: 7.142857.
 
-    numerator, denominator: whole numbers; a money figure's numerator is an amount.
+    numerator, denominator: whole numbers, or amounts where the figure says so.
     value: None where there is no data or the period is not fully observed.
+    dimension: the slice it is of, such as ``location=north``; empty for everybody.
     """
 
     kpi: Kpi
@@ -35,73 +43,88 @@ class Figure:
     unit: str  # of the period
     value: Decimal | None
     numerator: int | Decimal
-    denominator: int
+    denominator: int | Decimal
     low: Decimal | None
     high: Decimal | None
     is_complete: bool
     flags: list[str]
     sets: dict[str, Any] = field(default_factory=dict)
+    dimension: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What flags depend on besides the measure.
 
-    first_day: local day of the first loaded order.  simulated: kinds of facts that are invented.
+    first_day: local day of the first loaded order.  simulated: fact tables with invented rows.
     """
 
     first_day: date | None = None
     simulated: frozenset[str] = frozenset()
 
 
-def figure_of(kpi: Kpi, window: Window, measure: Measure, around: Surroundings) -> Figure:
-    """Return the figure that a measure makes."""
+def figure_of(
+    kpi: Kpi, window: Window, measure: Measure, around: Surroundings, *, dimension: str = ""
+) -> Figure:
+    """Return the figure that a measure makes. dimension: the slice the measure is of."""
     truncated = kpi.looks_back and window.is_truncated(around.first_day)
     is_complete = window.is_over_for(kpi.matures_days) and not truncated
-    numerator: int | Decimal = measure.numerator
-    if kpi.unit == "money":
-        numerator = from_units(measure.numerator)
+    value, numerator, denominator = _parts(kpi, measure)
     low, high = _interval(kpi, measure)
-    flags = _flags(kpi, window, measure, low, truncated, around)
-    shown = is_complete and measure.denominator > 0
+    shown = is_complete and value is not None
     return Figure(
         kpi=kpi,
         period=window.name,
         unit=window.unit,
-        value=_ratio(kpi, measure) if shown else None,
-        numerator=numerator,
-        denominator=measure.denominator,
+        value=value if shown else None,
+        numerator=from_units(numerator) if kpi.numerator_is_money else numerator,
+        denominator=from_units(denominator) if kpi.denominator_is_money else denominator,
         low=low if shown else None,
         high=high if shown else None,
         is_complete=is_complete,
-        flags=flags,
+        flags=_flags(kpi, window, measure, low, truncated, around),
         sets=measure.sets,
+        dimension=dimension,
     )
 
 
-def ratio(kpi: Kpi, numerator: Decimal | int, denominator: int) -> Decimal | None:
-    """Return numerator / denominator in the figure's unit, to six decimals; None for 0 / 0."""
-    if denominator == 0:
+def ratio(kpi: Kpi, numerator: Decimal | int, denominator: Decimal | int) -> Decimal | None:
+    """Return numerator / denominator in the figure's unit, to six decimals; None for 0 / 0.
+
+    None too for a quantile, which these two don't make.
+    """
+    if kpi.has_total_value:
+        return _rounded(Decimal(numerator))
+    if denominator == 0 or kpi.interval == "quantile":
         return None
-    factor = 1 if kpi.unit == "money" else 100
-    value = Decimal(numerator) * factor / denominator
-    return value.quantize(PLACES, rounding=ROUND_HALF_EVEN)
+    return _rounded(Decimal(numerator) * kpi.factor / Decimal(denominator))
+
+
+def so_far(figure: Figure) -> Decimal | None:
+    """Return the value; of an unfinished period what its numbers so far make."""
+    if figure.value is not None:
+        return figure.value
+    return ratio(figure.kpi, figure.numerator, figure.denominator)
 
 
 def currency_of(kpi: Kpi) -> str | None:
-    """Return the currency a figure is in; None where it is no money."""
-    return settings.KEEPWELL_CURRENCY if kpi.unit == "money" else None
+    """Return the currency of a figure's amounts; None where it has none."""
+    is_money = kpi.numerator_is_money or kpi.denominator_is_money
+    return settings.KEEPWELL_CURRENCY if is_money else None
 
 
 def document(figure: Figure, *, as_of: datetime, known_at: datetime, computed_at: datetime) -> Any:
-    """Return the figure as ``kpi --json`` and the API print it."""
-    numerator: Any = figure.numerator
+    """Return the figure as ``kpi --json`` and the API print it.
+
+    Amounts are decimal strings, counts whole numbers. A sliced figure says whose it is under
+    ``segment``.
+    """
     return {
         "key": figure.kpi.key,
         "period": figure.period or None,
         "value": _text(figure.value),
-        "numerator": format(numerator, "f") if isinstance(numerator, Decimal) else numerator,
-        "denominator": figure.denominator,
+        "numerator": _count(figure.numerator),
+        "denominator": _count(figure.denominator),
         "low": _text(figure.low),
         "high": _text(figure.high),
         "unit": figure.kpi.unit,
@@ -116,27 +139,80 @@ def document(figure: Figure, *, as_of: datetime, known_at: datetime, computed_at
     }
 
 
-def _ratio(kpi: Kpi, measure: Measure) -> Decimal | None:
-    numerator = Decimal(measure.numerator)
-    return ratio(
-        kpi, numerator.scaleb(-4) if kpi.unit == "money" else numerator, measure.denominator
+def _parts(kpi: Kpi, measure: Measure) -> tuple[Decimal | None, int, int]:
+    """Return the value, and numerator and denominator as they are kept."""
+    numerator, denominator = measure.numerator, measure.denominator
+    if kpi.is_ratio_of_means:
+        return _ratio_of_means(kpi, measure)
+    if kpi.interval == "quantile":
+        return _quantile(kpi, measure), numerator, denominator
+    over: int | Decimal = from_units(numerator) if kpi.numerator_is_money else numerator
+    under: int | Decimal = from_units(denominator) if kpi.denominator_is_money else denominator
+    return ratio(kpi, over, under), numerator, denominator
+
+
+def _ratio_of_means(kpi: Kpi, measure: Measure) -> tuple[Decimal | None, int, int]:
+    """The mean of some divided by the mean of all; numerator and denominator are the means."""
+    some, everybody = (len(measure.sets.get(name, ())) for name in (NUMERATOR, DENOMINATOR))
+    means = (
+        round(measure.numerator / some) if some else 0,
+        round(measure.denominator / everybody) if everybody else 0,
     )
+    if not some or not measure.denominator:
+        return None, *means
+    value = Decimal(measure.numerator * everybody) / Decimal(measure.denominator * some)
+    return _rounded(value * kpi.factor), *means
+
+
+def _quantile(kpi: Kpi, measure: Measure) -> Decimal | None:
+    if measure.values is None or not len(measure.values.values):
+        return None
+    import numpy as np
+
+    return _number(kpi, float(np.quantile(measure.values.values, kpi.quantile)))
 
 
 def _interval(kpi: Kpi, measure: Measure) -> tuple[Decimal | None, Decimal | None]:
-    count, detail = measure.denominator, measure.interval_detail
-    bounds, factor = None, 100.0
+    count, detail = measure.denominator, measure.detail
+    bounds: tuple[float, float] | None = None
     if kpi.interval == "wilson":
         bounds = wilson(measure.numerator, count)
+        if bounds:
+            bounds = bounds[0] * 100, bounds[1] * 100
     elif kpi.interval == "adjusted_wald" and detail is not None:
         promoters = round(detail)
-        bounds, factor = adjusted_wald_score(promoters, promoters - measure.numerator, count), 1.0
+        bounds = adjusted_wald_score(promoters, promoters - measure.numerator, count)
     elif kpi.interval == "mean" and detail is not None and count:
-        bounds, factor = mean_interval(measure.numerator / count, detail, count), 1e-4
+        spread = deviation_of(measure.numerator, detail, count)
+        bounds = mean_interval(measure.numerator / count, spread, count)
+        if bounds and kpi.numerator_is_money:
+            bounds = bounds[0] / UNITS_OF_ONE, bounds[1] / UNITS_OF_ONE
+        if bounds:
+            bounds = bounds[0] * kpi.factor, bounds[1] * kpi.factor
+    elif kpi.interval == "quantile" and measure.values is not None:
+        bounds = _quantile_bounds(kpi, measure.values.values)
     if bounds is None:
         return None, None
-    low, high = (Decimal(bound * factor).quantize(PLACES) for bound in bounds)
-    return low, high
+    return Decimal(bounds[0]).quantize(PLACES), Decimal(bounds[1]).quantize(PLACES)
+
+
+def _quantile_bounds(kpi: Kpi, values: Any) -> tuple[float, float] | None:
+    import numpy as np
+
+    ranks = quantile_ranks(len(values), kpi.quantile)
+    if ranks is None:
+        return None
+    ordered = np.partition(values, ranks)
+    scale = UNITS_OF_ONE if kpi.unit == "money" else 1
+    return float(ordered[ranks[0]]) / scale, float(ordered[ranks[1]]) / scale
+
+
+def _number(kpi: Kpi, value: float) -> Decimal:
+    return _rounded(Decimal(value) / (UNITS_OF_ONE if kpi.unit == "money" else 1))
+
+
+def _rounded(value: Decimal) -> Decimal:
+    return value.quantize(PLACES, rounding=ROUND_HALF_EVEN)
 
 
 def _flags(
@@ -147,19 +223,36 @@ def _flags(
     truncated: bool,
     around: Surroundings,
 ) -> list[str]:
+    people = _people(kpi, measure)
     wanted = {
         ROLLING: kpi.looks_back and window.unit in SHORTER_THAN_LOOK_BACK,
         LEFT_TRUNCATED: truncated,
         LARGE: kpi.limit is not None and low is not None and low > kpi.limit,
-        SMALL_N: measure.denominator < kpi.few,
-        TOO_FEW: 0 < measure.denominator < FEW,
-        SIMULATED: kpi.key in around.simulated,
+        SMALL_N: people < kpi.few,
+        TOO_FEW: 0 < people < FEW and not kpi.has_total_value,
+        SIMULATED: not around.simulated.isdisjoint(kpi.needs + kpi.reads),
+        OBSERVATIONAL: kpi.observational,
     }
     return [name for name, is_so in wanted.items() if is_so]
 
 
+def _people(kpi: Kpi, measure: Measure) -> int:
+    """How many there are behind a figure: what is counted, or where that is money the customers."""
+    if not kpi.denominator_is_money:
+        return measure.denominator
+    if measure.people is not None:
+        return measure.people
+    if DENOMINATOR in measure.sets:
+        return len(measure.sets[DENOMINATOR])
+    return 0 if measure.amounts is None else len(measure.amounts.ids)
+
+
 def _text(value: Decimal | None) -> str | None:
     return None if value is None else format(value, "f")
+
+
+def _count(number: int | Decimal) -> int | str:
+    return format(number, "f") if isinstance(number, Decimal) else number
 
 
 def _instant(moment: datetime) -> str:

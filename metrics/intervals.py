@@ -45,3 +45,35 @@ def mean_interval(mean: float, deviation: float, count: int) -> tuple[float, flo
 
     half = float(stdtrit(count - 1, 0.975)) * deviation / sqrt(count)
     return mean - half, mean + half
+
+
+def deviation_of(total: int, squares: float, count: int) -> float:
+    """Return the sample's standard deviation (n - 1) from sum, sum of squares and number."""
+    if count < 2:
+        return 0.0
+    return sqrt(max(0.0, (squares - total * total / count) / (count - 1)))
+
+
+def quantile_ranks(count: int, quantile: float) -> tuple[int, int] | None:
+    """Return the ranks, from 0, of the values that bound a quantile; None with too few.
+
+    They hold whatever the values' distribution: how many of them lie below the quantile is
+    binomial. Of a median six are enough.
+    """
+    from scipy.special import bdtr
+
+    def first(share: float) -> int:
+        """The least k such that at most k values lie below with this probability."""
+        low, high = 0, count
+        while low < high:
+            middle = (low + high) // 2
+            if bdtr(middle, count, quantile) >= share:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    if count <= 0:
+        return None
+    low, high = first(0.025) - 1, first(0.975)
+    return None if low < 0 or high >= count else (low, high)

@@ -10,7 +10,8 @@ from typing import Literal
 from common.time import Period, PeriodUnit, local_date, organisation_timezone, start_of_day
 
 LOOK_BACK_DAYS = 90  # W: a customer is active at t after an order in [t - W, t)
-WindowUnit = PeriodUnit | Literal["all"]
+YEAR_DAYS = 365
+WindowUnit = PeriodUnit | Literal["all", "trailing"]
 YEARS_KEPT = 10  # older periods are computed when asked for
 
 
@@ -20,6 +21,7 @@ class Window:
 
     start, end: aware UTC, half-open; ``until``: the end, or ``as_of`` where that is earlier.
     look_start, look_until: where the look-backs of start and until begin.
+    year_until: where the 365 days before until begin.
     observed: the moment up to which facts can be complete: ``as_of``, or ``known_at`` if earlier.
     """
 
@@ -30,6 +32,7 @@ class Window:
     until: datetime
     look_start: datetime
     look_until: datetime
+    year_until: datetime
     observed: datetime
 
     @property
@@ -68,6 +71,7 @@ def window_of(period: Period | None, *, as_of: datetime, known_at: datetime) -> 
         until=until,
         look_start=days_before(start, LOOK_BACK_DAYS) if period else start,
         look_until=days_before(until, LOOK_BACK_DAYS),
+        year_until=days_before(until, YEAR_DAYS),
         observed=min(as_of, known_at),
     )
 

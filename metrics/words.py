@@ -11,18 +11,20 @@ from django.urls import reverse
 from django.utils import formats
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from common.display import format_money, format_number, format_percent
 from metrics.figures import (
     LARGE,
     LEFT_TRUNCATED,
+    OBSERVATIONAL,
     ROLLING,
     SIMULATED,
     SMALL_N,
     TOO_FEW,
     Figure,
     currency_of,
-    ratio,
+    so_far,
 )
 from metrics.intervals import LIKELY_Z, Z, wilson
 from metrics.kpis.base import DENOMINATOR, NUMERATOR, Kpi
@@ -36,15 +38,37 @@ def show_value(kpi: Kpi, value: Decimal | None) -> str:
         return _("no data")
     if kpi.unit == "money":
         return format_money(value, currency_of(kpi) or "")
-    if kpi.unit == "score":
-        return format_number(value, 0)
-    return format_percent(value / HUNDRED)
+    if kpi.unit == "percent":
+        return format_percent(value / HUNDRED)
+    if kpi.unit == "days":
+        days = format_number(value, 0 if value >= HUNDRED else 1)
+        # The plural follows the whole days.
+        return ngettext("%(count)s day", "%(count)s days", int(value)) % {"count": days}
+    if kpi.unit == "ratio":
+        return f"{format_number(value, 2)}×"
+    if kpi.unit == "score" and kpi.factor == 1:  # a mean of answers
+        return format_number(value, 2)
+    return format_number(value, 0)
 
 
-def show_period(unit: str, starts_on: date | None) -> str:
-    """Return a period's name: May 2026, Q2 2026, 2026."""
+def show_number(kpi: Kpi, number: Decimal | int, part: str) -> str:
+    """Return a numerator or denominator (``part``) for people."""
+    is_money = kpi.numerator_is_money if part == NUMERATOR else kpi.denominator_is_money
+    return format_money(number, currency_of(kpi) or "") if is_money else format_number(number)
+
+
+def show_period(unit: str, starts_on: date | None, name: str = "") -> str:
+    """Return a period's name: May 2026, Q2 2026, 2026, week of 4 May 2026, last 90 days.
+
+    name: as the period is kept; only stretches that trail the present moment need it.
+    """
+    if unit == "trailing":
+        days = int(name.removesuffix("d"))
+        return ngettext("Last %(count)s day", "Last %(count)s days", days) % {"count": days}
     if starts_on is None:
         return _("Until now")
+    if unit == "week":
+        return _("Week of %(day)s") % {"day": formats.date_format(starts_on, "DATE_FORMAT")}
     if unit == "month":
         return formats.date_format(starts_on, "YEAR_MONTH_FORMAT")
     if unit == "quarter":
@@ -109,17 +133,19 @@ class Shown:
     @property
     def numerator(self) -> str:
         """The numerator for people."""
-        if self.figure.kpi.unit == "money":
-            return format_money(self.figure.numerator, currency_of(self.figure.kpi) or "")
-        return format_number(self.figure.numerator)
+        return show_number(self.figure.kpi, self.figure.numerator, NUMERATOR)
+
+    @property
+    def denominator(self) -> str:
+        """The denominator for people."""
+        return show_number(self.figure.kpi, self.figure.denominator, DENOMINATOR)
 
 
 def show(figure: Figure, starts_on: date | None) -> Shown:
     """Return a figure in words."""
     kpi = figure.kpi
-    so_far = ratio(kpi, figure.numerator, figure.denominator)
     is_few = TOO_FEW in figure.flags
-    value = so_far if can_show_so_far(figure) else None
+    value = so_far(figure) if can_show_so_far(figure) else None
     text = show_value(kpi, value)
     if is_few and value is not None:
         text = _("too few")
@@ -129,7 +155,7 @@ def show(figure: Figure, starts_on: date | None) -> Shown:
     return Shown(
         figure=figure,
         label=str(kpi.title),
-        period=show_period(figure.unit, starts_on),
+        period=show_period(figure.unit, starts_on, figure.period),
         value=text,
         words=_count_words(figure) + _interval_words(figure),
         verdict="" if value is None else limit_verdict(figure),
@@ -140,7 +166,7 @@ def show(figure: Figure, starts_on: date | None) -> Shown:
         low=figure.low,
         high=figure.high,
         limit=kpi.limit,
-        smallest=-100 if kpi.unit == "score" else 0,
+        smallest=-100 if kpi.unit == "score" and kpi.factor == 100 else 0,
         largest=_scale_end(figure),
     )
 
@@ -155,7 +181,7 @@ def can_show_so_far(figure: Figure) -> bool:
 
 def limit_verdict(figure: Figure) -> str:
     """Return where a figure stands against its limit, and how sure that is; empty without one."""
-    kpi, count = figure.kpi, figure.denominator
+    kpi, count = figure.kpi, int(figure.denominator)
     if kpi.limit is None or not count:
         return ""
     if SMALL_N in figure.flags:
@@ -192,7 +218,7 @@ def change_words(now: Figure, before: Figure | None) -> str:
     """Return how a share changed since the period before, and whether chance explains it."""
     if before is None or now.value is None or before.value is None:
         return ""
-    trials, trials_before = now.denominator, before.denominator
+    trials, trials_before = int(now.denominator), int(before.denominator)
     pooled = Decimal(int(now.numerator) + int(before.numerator)) / (trials + trials_before)
     spread = float(pooled * (1 - pooled)) * (1 / trials + 1 / trials_before)
     difference = now.value - before.value
@@ -222,16 +248,21 @@ def people_url(figure: Figure, name: str) -> str:
 
 
 def _count_words(figure: Figure) -> str:
-    if not figure.denominator:
+    kpi = figure.kpi
+    if not figure.denominator or kpi.has_total_value:
         return ""
     counts = {
-        "numerator": format_number(figure.numerator),
-        "denominator": format_number(figure.denominator),
+        "numerator": show_number(kpi, figure.numerator, NUMERATOR),
+        "denominator": show_number(kpi, figure.denominator, DENOMINATOR),
     }
-    if figure.kpi.unit == "score":
+    if kpi.unit == "score":
         return _("%(denominator)s answers.") % counts
-    if figure.kpi.unit == "money":
+    if kpi.key == "average_order_value":
         return _("%(denominator)s purchases.") % counts
+    if kpi.interval == "quantile":
+        return _("The middle of %(denominator)s.") % counts
+    if kpi.unit in ("money", "ratio", "days"):
+        return _("%(numerator)s over %(denominator)s.") % counts
     return _("%(numerator)s of %(denominator)s.") % counts
 
 
@@ -249,13 +280,23 @@ def _notes(figure: Figure, *, everywhere: bool = True) -> list[str]:
     if LEFT_TRUNCATED in figure.flags:
         notes.append(_("The data begin too late to tell who was active before."))
     elif not figure.is_complete and figure.kpi.matures_days:
-        notes.append(_("So far: it may still rise until 90 days after the period."))
+        days = figure.kpi.matures_days
+        notes.append(
+            ngettext(
+                "So far: it may still rise until %(count)s day after the period.",
+                "So far: it may still rise until %(count)s days after the period.",
+                days,
+            )
+            % {"count": days}
+        )
     elif not figure.is_complete:
         notes.append(_("So far: the period is not over."))
     if everywhere and ROLLING in figure.flags:
         notes.append(_("Rolling: neighbouring months share two thirds of their days."))
     if TOO_FEW in figure.flags:
         notes.append(_("Too few for a rate: look at the people instead."))
+    if everywhere and OBSERVATIONAL in figure.flags:
+        notes.append(_("Goes together with; that the one makes the other is not shown."))
     if everywhere and SIMULATED in figure.flags:
         notes.append(_("Demo data: answers and complaints are simulated."))
     return notes
@@ -263,7 +304,8 @@ def _notes(figure: Figure, *, everywhere: bool = True) -> list[str]:
 
 def _scale_end(figure: Figure) -> int:
     """Where the band's scale ends: shares to 100 %, small ones and money nearer."""
-    if figure.kpi.unit == "money" or figure.kpi.limit is not None:
+    is_share = figure.kpi.unit == "percent" or figure.kpi.factor == 100
+    if not is_share or figure.kpi.limit is not None:
         top = max(figure.high or 0, (figure.kpi.limit or 0) * 2)
         return int(top * Decimal("1.25")) + 1
     return 100

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+from metrics.engines.measures import measures_of
 from metrics.facts.store import Store
 from metrics.facts.tables import LINKS, ORDER_STATES, TABLES, arrow_schema
-from metrics.kpis.base import DENOMINATOR, NUMERATOR, Kpi, Measure
+from metrics.kpis.base import Kpi, Measure
 from metrics.windows import Window
 
 
@@ -126,19 +127,7 @@ class DuckEngine:
     def measure(self, kpi: Kpi, facts: Facts, windows: list[Window]) -> dict[str, Measure]:
         """Run a figure's definition; window name → measure."""
         expression = kpi.define(facts, self._windows_table(windows))
-        found = {window.name: Measure() for window in windows}
-        for (window, name), ids in _grouped(self._backend.to_pyarrow(expression.members)):
-            found[window].sets[name] = ids
-        if expression.measures is None:
-            for measure in found.values():
-                measure.numerator = len(measure.sets.get(NUMERATOR, ()))
-                measure.denominator = len(measure.sets.get(DENOMINATOR, ()))
-        else:
-            for row in self._backend.to_pyarrow(expression.measures).to_pylist():
-                measure = found[row["window"]]
-                measure.numerator, measure.denominator = row["numerator"], row["denominator"]
-                measure.interval_detail = row["interval_detail"]
-        return found
+        return measures_of(expression, windows, self._backend.to_pyarrow)
 
     def cohort_cells(self, facts: Facts, months: list[Window]) -> Any:
         """Run the definition of the cohort matrix; see :func:`metrics.kpis.cohorts.define`."""
@@ -150,7 +139,7 @@ class DuckEngine:
         import ibis
         import pyarrow as pa
 
-        names = ("start", "end", "until", "look_start", "look_until")
+        names = ("start", "end", "until", "look_start", "look_until", "year_until")
         columns: dict[str, Any] = {
             "window": [window.name for window in windows],
             "place": pa.array(range(len(windows)), pa.int64()),
@@ -175,25 +164,3 @@ def duck_engine(store: Store) -> Iterator[DuckEngine]:
 
 def _naive(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)
-
-
-def _grouped(members: Any) -> Iterator[tuple[tuple[str, str], Any]]:
-    """Split ``window, name, customer_id`` into sorted ids per window and name."""
-    import numpy as np
-
-    if not members.num_rows:
-        return
-    columns = [members.column(name).combine_chunks() for name in ("window", "name")]
-    windows, names = (column.dictionary_encode() for column in columns)
-    ids = members.column("customer_id").to_numpy()
-    key = windows.indices.to_numpy().astype("int64") * len(names.dictionary)
-    key += names.indices.to_numpy()
-    order = np.lexsort((ids, key))
-    key, ids = key[order], ids[order]
-    edges = np.flatnonzero(np.diff(key, prepend=-1))
-    for start, end in zip(edges, [*edges[1:], len(key)], strict=True):
-        window, name = divmod(int(key[start]), len(names.dictionary))
-        yield (
-            (windows.dictionary[window].as_py(), names.dictionary[name].as_py()),
-            ids[start:end],
-        )

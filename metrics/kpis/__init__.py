@@ -1,30 +1,28 @@
-"""The registry of figures; importing it loads no heavy library."""
+"""The registry of figures; importing it loads no heavy library.
+
+A module with figures has them in a tuple ``KPIS`` and stands in :data:`MODULES`.
+"""
 
 from __future__ import annotations
 
 from common.errors import NotFound
-from metrics.kpis.base import Kpi
-from metrics.kpis.complaints import COMPLAINT_RATE
-from metrics.kpis.purchases import (
-    AVERAGE_ORDER_VALUE,
-    REPEAT_PURCHASE_RATE_90D,
-    REPEAT_PURCHASE_RATE_LIFETIME,
-)
-from metrics.kpis.recommend import NPS
-from metrics.kpis.retention import CHURN_RATE, RETENTION_RATE, RETENTION_RATE_SOURCE
+from metrics.kpis import complaints, purchases, recommend, retention
+from metrics.kpis.base import GROUPS, Kpi
 
+MODULES = (
+    retention,
+    purchases,
+    recommend,
+    complaints,
+)
+
+# By group, as the pages show them.
 KPIS: dict[str, Kpi] = {
     kpi.key: kpi
-    for kpi in (
-        RETENTION_RATE,
-        RETENTION_RATE_SOURCE,
-        CHURN_RATE,
-        REPEAT_PURCHASE_RATE_90D,
-        REPEAT_PURCHASE_RATE_LIFETIME,
-        AVERAGE_ORDER_VALUE,
-        COMPLAINT_RATE,
-        NPS,
-    )
+    for group in GROUPS
+    for module in MODULES
+    for kpi in module.KPIS
+    if kpi.group == group
 }
 
 

@@ -12,9 +12,27 @@ from typing import Any, Literal
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
-Unit = Literal["percent", "money", "score"]
-Interval = Literal["wilson", "adjusted_wald", "mean", "none"]
+Unit = Literal["percent", "money", "score", "days", "ratio", "count"]
+CountUnit = Literal["count", "money"]
+Interval = Literal["wilson", "mean", "adjusted_wald", "ratio", "quantile", "none"]
+Group = Literal[
+    "retention", "purchases", "revenue", "value", "funnel", "voice", "complaints", "standards",
+    "save", "loyalty",
+]  # fmt: skip
+GROUPS: dict[str, Promise | str] = {
+    "retention": _("Retention"),
+    "purchases": _("Purchases"),
+    "revenue": _("Revenue kept"),
+    "value": _("Customer value"),
+    "funnel": _("From lead to customer"),
+    "voice": _("What customers say"),
+    "complaints": _("Complaints"),
+    "standards": _("Service standards"),
+    "save": _("Cancellations"),
+    "loyalty": _("Loyalty"),
+}
 NUMERATOR, DENOMINATOR = "numerator", "denominator"
 
 
@@ -22,43 +40,92 @@ NUMERATOR, DENOMINATOR = "numerator", "denominator"
 class Expression:
     """A figure as ibis tables over the facts.
 
-    members: ``window, name, customer_id``, each customer once per window and name.
-    measures: ``window, numerator, denominator, interval_detail`` where these are not simply the
-        numbers of members called so; see :class:`Measure`.
+    members: ``window, name, customer_id``, each customer once per window and name: the sets of
+        people. Numerator and denominator are the sizes of the sets called so, unless there are:
+    amounts: ``window, customer_id, numerator, denominator`` (int64), ``detail`` (float64); at most
+        one row per window and customer, null for nobody known. They are summed, so that the same
+        of some people is the sum over these. detail: what the interval needs besides: for ``mean``
+        the sum of squares of the single values, for ``adjusted_wald`` the number of promoters,
+        else 0.0.
+    values: ``window, customer_id, value`` (float64): single values, as many as there are, of which
+        the figure is the median or another quantile.
     """
 
-    members: Any
-    measures: Any = None
+    members: Any = None
+    amounts: Any = None
+    values: Any = None
+
+
+@dataclass(slots=True)
+class Amounts:
+    """Per-customer parts of a window's sums, as arrays of one length; id 0 for nobody known."""
+
+    ids: Any
+    numerator: Any
+    denominator: Any
+    detail: Any
+
+
+@dataclass(slots=True)
+class Values:
+    """A window's single values and whose they are (0: nobody known), as arrays of one length."""
+
+    ids: Any
+    values: Any
 
 
 @dataclass(slots=True)
 class Measure:
     """A figure's raw result for one window.
 
+    numerator, denominator: counts, or money in 1/10,000.
     sets: name → customer ids, sorted (an array or a list).
-    interval_detail: what the interval needs besides: of a mean the sample's standard deviation
-        (in the numerator's unit), of a net score the number of promoters.
+    detail: the sum of ``Expression.amounts.detail``; None without.
+    amounts, values: by customer, where the figure has them; slices are cut from these.
+    people: how many customers there are, where that can't be told from the sets.
     """
 
     numerator: int = 0
     denominator: int = 0
-    interval_detail: float | None = None
+    detail: float | None = None
     sets: dict[str, Any] = field(default_factory=dict)
+    amounts: Amounts | None = None
+    values: Values | None = None
+    people: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Kpi:
     """A figure of the registry.
 
-    title, words, example: for people.  window: the stretch it looks at, in a few words.
+    title, words, example: for people; ``example`` is worked, with numbers.
+    source: where the definition comes from, for people; empty where it is common knowledge.
+    group: where it stands on the pages, one of :data:`GROUPS`.
+    window: the stretch it looks at, in a few words.
     per: ``period`` figures are of the orders or answers of a period; ``as_of`` figures of
         everything up to a moment, which for a period is its end.
     define: ``(facts, windows) -> Expression``; see :mod:`metrics.engines.definitions`.
     kernel: ``(orders, windows) -> {window name: Measure}``, the same by array arithmetic.
     sets: names of the sets of people behind it, with what they are called.
-    looks_back: whether it needs the look-back before the start.  overlaps: months do by most.
+    unit: of the value. ``percent`` is 100 × numerator / denominator, ``score`` too where its
+        interval is ``adjusted_wald``; ``money``, ``days``, ``ratio`` (a multiple: 1.7) and other
+        scores are numerator / denominator, or a quantile of single values; ``count`` is the
+        numerator itself.
+    numerator_unit, denominator_unit: ``count`` or ``money`` (the numerator of a figure in money
+        is money whatever it says).
+    is_total: the value is the numerator itself; figures in ``count`` always are.
+    is_ratio_of_means: the value is the mean of those in the set ``numerator`` divided by the mean
+        of those in the set ``denominator``; the two means are its numerator and denominator.
+    interval: ``wilson`` of a proportion, ``mean`` Student's of a mean, ``adjusted_wald`` of a net
+        score, ``ratio`` of a ratio of two sums (drawing customers again), ``quantile`` by ranks.
+    quantile: which quantile a figure of single values is.
+    needs: fact tables without whose rows nobody is in the figure; where one is empty, the
+        definition isn't run.  reads: other fact tables it is about.
+    is_sliced: whether it can be said of some customers only.  is_of_products: of one product.
+    looks_back: whether it needs the look-back before the start.
     matures_days: how long after a period its figure may still change.
     is_of_purchases: whether it ends where the purchases do.
+    observational: it tells what goes together, not what follows from what.
     limit: in the value's unit; above it the figure is *large*.  few: below it, ``small_n``.
     """
 
@@ -71,14 +138,47 @@ class Kpi:
     interval: Interval
     define: Callable[[Any, Any], Expression]
     sets: Mapping[str, Promise | str]
+    group: Group = "retention"
+    source: Promise | str = ""
     kernel: Callable[[Any, list[Any]], dict[str, Measure]] | None = None
     per: Literal["period", "as_of"] = "period"
+    numerator_unit: CountUnit = "count"
+    denominator_unit: CountUnit = "count"
+    is_total: bool = False
+    is_ratio_of_means: bool = False
+    quantile: float = 0.5
+    needs: tuple[str, ...] = ("order_states",)
+    reads: tuple[str, ...] = ()
+    is_sliced: bool = True
+    is_of_products: bool = False
     looks_back: bool = False
     matures_days: int = 0
     more_is_better: bool = True
     is_of_purchases: bool = True
+    observational: bool = False
     limit: Decimal | None = None
     few: int = 0
+
+    @property
+    def numerator_is_money(self) -> bool:
+        """Whether the numerator is an amount of money."""
+        return self.unit == "money" or self.numerator_unit == "money"
+
+    @property
+    def denominator_is_money(self) -> bool:
+        """Whether the denominator is an amount of money."""
+        return self.denominator_unit == "money"
+
+    @property
+    def has_total_value(self) -> bool:
+        """Whether the value is the numerator itself."""
+        return self.is_total or self.unit == "count"
+
+    @property
+    def factor(self) -> int:
+        """What numerator / denominator is multiplied by: 100 for shares and net scores."""
+        is_net_score = self.unit == "score" and self.interval == "adjusted_wald"
+        return 100 if self.unit == "percent" or is_net_score else 1
 
     @property
     def window_label(self) -> str:
@@ -93,11 +193,25 @@ class Kpi:
     @property
     def definition_hash(self) -> str:
         """Changes whenever the definition does."""
-        source = _source(self.define)
-        text = f"{source}|{self.window}|{self.unit}|{self.interval}|{self.limit}"
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        parts = (
+            _source(self.define),
+            self.window,
+            self.unit,
+            self.interval,
+            self.limit,
+            self.numerator_unit,
+            self.denominator_unit,
+            self.is_total,
+            self.is_ratio_of_means,
+            self.quantile,
+        )
+        return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:16]
 
 
 @cache
 def _source(define: Callable[[Any, Any], Expression]) -> str:
-    return inspect.getsource(define)
+    """The text of a definition and of what stands beside it, without the figures' words."""
+    module = inspect.getmodule(define)
+    found = inspect.getmembers(module, inspect.isfunction)
+    functions = [one for _name, one in found if one.__module__ == define.__module__]
+    return "".join(inspect.getsource(one) for one in functions) + define.__qualname__

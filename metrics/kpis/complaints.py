@@ -64,9 +64,14 @@ COMPLAINT_RATE = Kpi(
     window=f"{COMPLAINT_DAYS} days",
     interval="wilson",
     define=define_complaint_rate,
+    group="complaints",
+    reads=("complaints",),
+    is_of_products=True,
     sets={NUMERATOR: _("Complained"), DENOMINATOR: _("Received something")},
     matures_days=COMPLAINT_DAYS,
     more_is_better=False,
     limit=LIMIT_PERCENT,
     few=SMALL_N,
 )
+
+KPIS = (COMPLAINT_RATE,)

@@ -19,13 +19,13 @@ def define_average_order_value(facts: Any, windows: Any) -> Expression:
     inside = windows.inner_join(
         orders, [orders.ordered_at >= windows.start, orders.ordered_at < windows.until]
     )
-    measures = inside.group_by("window").aggregate(
+    amounts = inside.group_by(["window", "customer_id"]).aggregate(
         numerator=inside.amount.sum().cast("int64"),
         denominator=inside.count(),
-        interval_detail=inside.amount.cast("float64").std(how="sample"),
+        detail=(inside.amount.cast("float64") * inside.amount.cast("float64")).sum(),
     )
     buyers = inside.filter(inside.customer_id.notnull()).select("window", "customer_id").distinct()
-    return Expression(named({DENOMINATOR: buyers}), measures)
+    return Expression(named({DENOMINATOR: buyers}), amounts)
 
 
 def define_repeat_90d(facts: Any, windows: Any) -> Expression:
@@ -89,6 +89,7 @@ AVERAGE_ORDER_VALUE = Kpi(
     window="period",
     interval="mean",
     define=define_average_order_value,
+    group="purchases",
     sets={DENOMINATOR: _("Customers who bought")},
 )
 
@@ -111,6 +112,7 @@ REPEAT_PURCHASE_RATE_90D = Kpi(
     define=define_repeat_90d,
     kernel=_repeat_90d_kernel,
     sets=_REPEAT_SETS,
+    group="purchases",
     per="as_of",
 )
 
@@ -128,5 +130,8 @@ REPEAT_PURCHASE_RATE_LIFETIME = Kpi(
     define=define_repeat_lifetime,
     kernel=_repeat_lifetime_kernel,
     sets=_REPEAT_SETS,
+    group="purchases",
     per="as_of",
 )
+
+KPIS = (AVERAGE_ORDER_VALUE, REPEAT_PURCHASE_RATE_90D, REPEAT_PURCHASE_RATE_LIFETIME)

@@ -33,11 +33,11 @@ def define_nps(facts: Any, windows: Any) -> Expression:
     latest = inside.mutate(rank=rank)
     latest = latest.filter(latest.rank == 0)
     up, down = latest.score >= 9, latest.score <= 6
-    measures = latest.group_by("window").aggregate(
+    amounts = latest.group_by(["window", "customer_id"]).aggregate(
         numerator=(up.cast("int64").sum() - down.cast("int64").sum()).cast("int64"),
         denominator=latest.count(),
         # How many promoters there are; the interval needs them apart.
-        interval_detail=up.cast("float64").sum(),
+        detail=up.cast("float64").sum(),
     )
     known = latest.filter(latest.customer_id.notnull())
     return Expression(
@@ -49,7 +49,7 @@ def define_nps(facts: Any, windows: Any) -> Expression:
                 DENOMINATOR: known.select("window", "customer_id"),
             }
         ),
-        measures,
+        amounts,
     )
 
 
@@ -67,6 +67,8 @@ NPS = Kpi(
     window="period",
     interval="adjusted_wald",
     define=define_nps,
+    group="voice",
+    needs=("responses",),
     sets={
         PROMOTERS: _("9 or 10"),
         PASSIVES: _("7 or 8"),
@@ -74,3 +76,5 @@ NPS = Kpi(
         DENOMINATOR: _("Answered"),
     },
 )
+
+KPIS = (NPS,)

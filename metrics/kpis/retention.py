@@ -190,3 +190,5 @@ CHURN_RATE = Kpi(
     looks_back=True,
     more_is_better=False,
 )
+
+KPIS = (RETENTION_RATE, RETENTION_RATE_SOURCE, CHURN_RATE)

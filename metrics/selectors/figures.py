@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Subquery
 
+from common.money import from_units
 from metrics.figures import Figure, document
 from metrics.kpis import KPIS
 from metrics.models import RecomputeRun, Snapshot
@@ -47,17 +48,19 @@ def figure_from(snapshot: Snapshot) -> Figure:
     """Return the figure a snapshot keeps, without its sets."""
     kpi = KPIS[snapshot.kpi]
     numerator: Decimal | int = snapshot.numerator
+    denominator = snapshot.denominator
     return Figure(
         kpi=kpi,
         period=snapshot.period,
         unit=snapshot.unit,
         value=snapshot.value,
-        numerator=numerator if kpi.unit == "money" else int(numerator),
-        denominator=snapshot.denominator,
+        numerator=numerator if kpi.numerator_is_money else int(numerator),
+        denominator=from_units(denominator) if kpi.denominator_is_money else denominator,
         low=snapshot.low,
         high=snapshot.high,
         is_complete=snapshot.is_complete,
         flags=snapshot.flags,
+        dimension=snapshot.dimension,
     )
 
 

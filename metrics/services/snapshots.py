@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from decimal import Decimal
 from itertools import islice
 from typing import Any, TypeVar
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from common.money import from_units
+from common.money import from_units, to_units
 from common.time import local_date
 from crm.services import push_stages
 from metrics.facts.sync import sync_facts
@@ -89,7 +90,7 @@ def _write_snapshots(run: RecomputeRun, chunk: Iterable[Any], keys: list[int]) -
             starts_on=local_date(window.start) if figure.period else None,
             value=figure.value,
             numerator=figure.numerator,
-            denominator=figure.denominator,
+            denominator=_kept(figure.denominator),
             low=figure.low,
             high=figure.high,
             is_complete=figure.is_complete,
@@ -102,6 +103,11 @@ def _write_snapshots(run: RecomputeRun, chunk: Iterable[Any], keys: list[int]) -
     SnapshotSet.objects.bulk_create(
         [SnapshotSet(snapshot=row, name=name, members_id=key) for row, name, key in links]
     )
+
+
+def _kept(number: int | Decimal) -> int:
+    """A denominator as it is kept: amounts in 1/10,000."""
+    return to_units(number) if isinstance(number, Decimal) else number
 
 
 class _Sets:

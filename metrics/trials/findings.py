@@ -57,7 +57,7 @@ def figure_of_json(kept: dict[str, Any]) -> tuple[Figure, date | None]:
         period=kept["period"],
         unit=kept["unit"],
         value=_decimal(kept["value"]),
-        numerator=amount if kpi.unit == "money" else int(amount),
+        numerator=amount if kpi.numerator_is_money else int(amount),
         denominator=kept["denominator"],
         low=_decimal(kept["low"]),
         high=_decimal(kept["high"]),

@@ -5,13 +5,20 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from metrics.figures import TOO_FEW, currency_of, ratio
+from metrics.figures import TOO_FEW, currency_of, so_far
 from metrics.kpis.base import Kpi
 from metrics.models import Snapshot
 from metrics.selectors.figures import figure_from
 from metrics.words import can_show_so_far, figure_url, limit_label, show_period
 
-CHART_UNITS = {"percent": "percent", "money": "money", "score": "score"}
+CHART_UNITS = {
+    "percent": "percent",
+    "money": "money",
+    "score": "score",
+    "count": "count",
+    "days": "score",  # a plain number with a decimal
+    "ratio": "score",
+}
 
 
 def trend_chart(kpi: Kpi, snapshots: list[Snapshot]) -> dict[str, Any] | None:
@@ -21,9 +28,7 @@ def trend_chart(kpi: Kpi, snapshots: list[Snapshot]) -> dict[str, Any] | None:
     """
     figures = [figure_from(snapshot) for snapshot in snapshots]
     values = [
-        None
-        if TOO_FEW in figure.flags or not can_show_so_far(figure)
-        else ratio(kpi, figure.numerator, figure.denominator)
+        None if TOO_FEW in figure.flags or not can_show_so_far(figure) else so_far(figure)
         for figure in figures
     ]
     known = [place for place, value in enumerate(values) if value is not None]
@@ -51,7 +56,10 @@ def trend_chart(kpi: Kpi, snapshots: list[Snapshot]) -> dict[str, Any] | None:
             )
     chart: dict[str, Any] = {
         "type": "line",
-        "labels": [show_period(snapshot.unit, snapshot.starts_on) for snapshot in snapshots],
+        "labels": [
+            show_period(snapshot.unit, snapshot.starts_on, snapshot.period)
+            for snapshot in snapshots
+        ],
         "series": [series],
         "unit": CHART_UNITS[kpi.unit],
         "complete": [figure.is_complete for figure in figures],
