@@ -162,6 +162,7 @@ def _database(env: environ.Env, data_dir: Path) -> dict[str, Any]:
         )
     database["ATOMIC_REQUESTS"] = False  # with IMMEDIATE every read would take the write lock
     if database["ENGINE"].endswith("sqlite3"):
+        database["ENGINE"] = "config.sqlite"  # with it, writers take turns
         database["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
