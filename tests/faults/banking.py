@@ -32,7 +32,7 @@ from common.models import Event
 from common.time import now
 from crm.models import Customer, Merge, Order, Refund
 from crm.services.merges import merge_customers, undo_merge
-from crm.services.refunds import record_refund
+from crm.services.refunds import RefundIdTaken, record_refund
 from loyalty.models import Adjustment, Hold, PointsAccount, PointsTransaction, Redemption, Reward
 from loyalty.selectors import get_programme, verify_ledger
 from loyalty.selectors.balances import balances_of
@@ -252,7 +252,7 @@ class Bank:
 
     def _refund(self, one: Operation) -> Any:
         order_id, known = self._before(one, "order"), f"r{one.number}"
-        if not Refund.objects.filter(external_id=known).exists():
+        with suppress(RefundIdTaken):  # asked before; even if that commits a moment from now
             record_refund(
                 order_id=order_id,
                 refunded_at=now(),

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -99,9 +100,13 @@ class World:
 
     def end(self, process: BaseProcess) -> Any:
         """Wait for the end of the latest process; return what it answered."""
+        pipe, answer = self.children[-1][1], None
+        if pipe.poll(PATIENCE):
+            with suppress(EOFError):  # it ended without
+                answer = pipe.recv()  # before the end: of more than a pipe takes, the end waits
         process.join(PATIENCE)
         assert process.exitcode == 0, (self.folder / "errors").read_text()
-        return self.children[-1][1].recv()
+        return answer
 
     def run(self, work: Callable[..., Any], *arguments: Any) -> Any:
         """Let some work be done; return its answer."""

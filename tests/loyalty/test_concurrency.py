@@ -106,7 +106,7 @@ def test_the_account_is_locked_while_points_are_written(orders) -> None:
 
     accrue_due(now())
     with transaction.atomic(), CaptureQueriesContext(connection) as queries:
-        lock_accounts(PointsAccount.objects.values_list("pk", flat=True))
+        lock_accounts(list(PointsAccount.objects.values_list("pk", flat=True)))
     assert any("FOR UPDATE" in q["sql"] and "ORDER BY" in q["sql"] for q in queries)
 
 

@@ -119,7 +119,7 @@ def wait_until(moment: datetime) -> None:
 @transaction.atomic
 def let_time_pass() -> int:
     """Book what time did to every account."""
-    accounts = lock_accounts(PointsAccount.objects.values_list("pk", flat=True))
+    accounts = lock_accounts(list(PointsAccount.objects.values_list("pk", flat=True)))
     return catch_up(accounts, now())
 
 
