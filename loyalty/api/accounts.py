@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
-from rest_framework.generics import GenericAPIView, ListAPIView
+from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -21,7 +21,8 @@ from common.idempotency import IdempotentMixin
 from common.requests import actor_of
 from common.time import now
 from crm.api.inputs import LineFilter, StrictSerializer, checked
-from loyalty.api.inputs import account_of, customer_id_of, of_person
+from loyalty.api.base import MemberFilter, OneView
+from loyalty.api.inputs import account_of, customer_id_of
 from loyalty.models import Bucket, Membership, PointsAccount, PointsLot
 from loyalty.selectors import balances_of, conditions_of, list_accounts
 from loyalty.selectors.lots import open_lots
@@ -31,21 +32,15 @@ from loyalty.selectors.wording import worth_of
 from loyalty.services.members import join_programme
 
 
-class AccountFilter(django_filters.FilterSet):  # type: ignore[misc]
+class AccountFilter(MemberFilter):
     """Filters of the accounts."""
 
-    customer = LineFilter(method="by_customer", help_text="ref or external id")
+    customer_path = "membership__customer"
     customer_external_id = LineFilter(field_name="membership__customer__external_id")
     card_number = LineFilter(field_name="membership__card_number")
     status = django_filters.ChoiceFilter(
         field_name="membership__status", choices=Membership.Status.choices
     )
-
-    def by_customer(
-        self, rows: QuerySet[PointsAccount], name: str, ref: str
-    ) -> QuerySet[PointsAccount]:
-        """Only one person's; none for a stranger."""
-        return of_person(rows, "membership__customer", ref)
 
 
 class AccountInput(StrictSerializer):
@@ -166,13 +161,11 @@ class AccountList(IdempotentMixin, ListAPIView[PointsAccount]):
         )
 
 
-class AccountDetail(IdempotentMixin, GenericAPIView[PointsAccount]):
+class AccountDetail(OneView[PointsAccount]):
     """One account, by the customer's ref or external id."""
 
     roles_read = STAFF_ROLES
     serializer_class = AccountDetailOutput
-    pagination_class = None
-    filter_backends = []
 
     @extend_schema(responses=AccountDetailOutput)
     def get(self, request: Request, ref: str) -> Response:
@@ -180,13 +173,11 @@ class AccountDetail(IdempotentMixin, GenericAPIView[PointsAccount]):
         return Response(_told(account_of(ref)))
 
 
-class AccountStanding(IdempotentMixin, GenericAPIView[Any]):
+class AccountStanding(OneView[Any]):
     """A member's tier and the way to the next, by the customer's ref or external id."""
 
     roles_read = STAFF_ROLES
     serializer_class = TierStandingOutput
-    pagination_class = None
-    filter_backends = []
 
     @extend_schema(responses=TierStandingOutput)
     def get(self, request: Request, ref: str) -> Response:
@@ -197,13 +188,11 @@ class AccountStanding(IdempotentMixin, GenericAPIView[Any]):
         return Response(TierStandingOutput(standing).data)
 
 
-class AccountOffers(IdempotentMixin, GenericAPIView[Any]):
+class AccountOffers(OneView[Any]):
     """What a member can have for points, by the customer's ref or external id."""
 
     roles_read = STAFF_ROLES
     serializer_class = RewardOfferOutput
-    pagination_class = None
-    filter_backends = []
 
     @extend_schema(responses=RewardOfferOutput(many=True))
     def get(self, request: Request, ref: str) -> Response:

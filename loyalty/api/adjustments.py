@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
-from rest_framework.generics import GenericAPIView, ListAPIView
+from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -19,9 +19,10 @@ from common.errors import NotAllowed, NotFound
 from common.fields import InstantField, LineField, TextField
 from common.idempotency import IdempotentMixin
 from common.time import now
-from crm.api.inputs import LineFilter, StrictSerializer, checked
+from crm.api.inputs import StrictSerializer, checked
 from crm.roles import may_write
-from loyalty.api.inputs import MOST_POINTS, customer_id_of, of_person, source_key_of
+from loyalty.api.base import MemberFilter, OneView
+from loyalty.api.inputs import MOST_POINTS, customer_id_of, source_key_of
 from loyalty.models import Adjustment
 from loyalty.selectors.adjustments import find_adjustment, list_adjustments
 from loyalty.services.adjustments import (
@@ -67,16 +68,11 @@ class AdjustmentOutput(serializers.Serializer[Adjustment]):
     decided_at = InstantField(allow_null=True)
 
 
-class AdjustmentFilter(django_filters.FilterSet):  # type: ignore[misc]
+class AdjustmentFilter(MemberFilter):
     """Filters of the list."""
 
-    customer = LineFilter(method="by_customer", help_text="ref or external id")
     status = django_filters.ChoiceFilter(choices=Adjustment.Status.choices)
     reason = django_filters.ChoiceFilter(choices=Adjustment.Reason.choices)
-
-    def by_customer(self, rows: QuerySet[Adjustment], name: str, ref: str) -> QuerySet[Adjustment]:
-        """Only one person's; none for a stranger."""
-        return of_person(rows, "account__membership__customer", ref)
 
 
 class AdjustmentList(IdempotentMixin, ListAPIView[Adjustment]):
@@ -113,13 +109,11 @@ class AdjustmentList(IdempotentMixin, ListAPIView[Adjustment]):
         )
 
 
-class AdjustmentDetail(IdempotentMixin, GenericAPIView[Adjustment]):
+class AdjustmentDetail(OneView[Adjustment]):
     """One adjustment."""
 
     roles_read = WRITERS
     serializer_class = AdjustmentOutput
-    pagination_class = None
-    filter_backends = []
 
     @extend_schema(responses=AdjustmentOutput)
     def get(self, request: Request, ref: str) -> Response:
@@ -127,13 +121,11 @@ class AdjustmentDetail(IdempotentMixin, GenericAPIView[Adjustment]):
         return Response(_told(ref))
 
 
-class AdjustmentApproval(IdempotentMixin, GenericAPIView[Adjustment]):
+class AdjustmentApproval(OneView[Adjustment]):
     """Approving what a colleague asks for."""
 
     roles_write = MANAGERS
     serializer_class = AdjustmentOutput
-    pagination_class = None
-    filter_backends = []
 
     @extend_schema(request=DecisionInput, responses={200: AdjustmentOutput})
     def post(self, request: Request, ref: str) -> Response:
@@ -149,13 +141,11 @@ class AdjustmentApproval(IdempotentMixin, GenericAPIView[Adjustment]):
         return Response(_told(ref))
 
 
-class AdjustmentRefusal(IdempotentMixin, GenericAPIView[Adjustment]):
+class AdjustmentRefusal(OneView[Adjustment]):
     """Refusing what a colleague asks for."""
 
     roles_write = MANAGERS
     serializer_class = AdjustmentOutput
-    pagination_class = None
-    filter_backends = []
 
     @extend_schema(request=DecisionInput, responses={200: AdjustmentOutput})
     def post(self, request: Request, ref: str) -> Response:

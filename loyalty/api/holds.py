@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
-from rest_framework.generics import GenericAPIView, ListAPIView
+from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -21,11 +21,11 @@ from common.fields import InstantField, LineField, MoneyField
 from common.idempotency import IdempotentMixin
 from common.requests import actor_of
 from common.time import now
-from crm.api.inputs import LineFilter, StrictSerializer, checked
+from crm.api.inputs import StrictSerializer, checked
+from loyalty.api.base import MemberFilter, OneView
 from loyalty.api.inputs import (
     MOST_POINTS,
     customer_id_of,
-    of_person,
     order_id_of,
     reward_of,
     source_key_of,
@@ -84,15 +84,10 @@ class HoldOutput(serializers.Serializer[Hold]):
         return hold.status
 
 
-class HoldFilter(django_filters.FilterSet):  # type: ignore[misc]
+class HoldFilter(MemberFilter):
     """Filters of the list."""
 
-    customer = LineFilter(method="by_customer", help_text="ref or external id")
     status = django_filters.ChoiceFilter(choices=Hold.Status.choices)
-
-    def by_customer(self, rows: QuerySet[Hold], name: str, ref: str) -> QuerySet[Hold]:
-        """Only one person's; none for a stranger."""
-        return of_person(rows, "account__membership__customer", ref)
 
 
 class HoldList(IdempotentMixin, ListAPIView[Hold]):
@@ -130,13 +125,11 @@ class HoldList(IdempotentMixin, ListAPIView[Hold]):
         )
 
 
-class HoldDetail(IdempotentMixin, GenericAPIView[Hold]):
+class HoldDetail(OneView[Hold]):
     """One hold."""
 
     roles_read = STAFF_ROLES
     serializer_class = HoldOutput
-    pagination_class = None
-    filter_backends = []
 
     @extend_schema(responses=HoldOutput)
     def get(self, request: Request, ref: str) -> Response:
@@ -144,13 +137,11 @@ class HoldDetail(IdempotentMixin, GenericAPIView[Hold]):
         return Response(_told(ref))
 
 
-class HoldCapture(IdempotentMixin, GenericAPIView[Hold]):
+class HoldCapture(OneView[Hold]):
     """Using what was set aside."""
 
     roles_write = WRITERS
     serializer_class = HoldOutput
-    pagination_class = None
-    filter_backends = []
 
     @extend_schema(request=CaptureInput, responses={200: HoldOutput})
     def post(self, request: Request, ref: str) -> Response:
@@ -168,13 +159,11 @@ class HoldCapture(IdempotentMixin, GenericAPIView[Hold]):
         return Response(_told(ref))
 
 
-class HoldVoid(IdempotentMixin, GenericAPIView[Hold]):
+class HoldVoid(OneView[Hold]):
     """Letting go of what was set aside."""
 
     roles_write = WRITERS
     serializer_class = HoldOutput
-    pagination_class = None
-    filter_backends = []
 
     @extend_schema(request=None, responses={200: HoldOutput})
     def post(self, request: Request, ref: str) -> Response:

@@ -11,29 +11,22 @@ from accounts.models import STAFF_ROLES
 from common.fields import InstantField
 from common.idempotency import IdempotentMixin
 from crm.api.inputs import InstantFilter, LineFilter
-from loyalty.api.inputs import of_person
+from loyalty.api.base import MemberFilter
 from loyalty.models import PointsTransaction
 from loyalty.selectors import list_transactions
 
 Kind, Reason = PointsTransaction.Kind, PointsTransaction.Reason
 
 
-class TransactionFilter(django_filters.FilterSet):  # type: ignore[misc]
+class TransactionFilter(MemberFilter):
     """Filters of the journal; recorded in ``[recorded_since, recorded_until)``."""
 
-    customer = LineFilter(method="by_customer", help_text="ref or external id")
     account = LineFilter(field_name="account__ref", label="ref")
     order = LineFilter(field_name="order__ref", label="ref")
     kind = django_filters.ChoiceFilter(choices=Kind.choices)
     reason = django_filters.ChoiceFilter(choices=Reason.choices)
     recorded_since = InstantFilter(field_name="recorded_at", lookup_expr="gte")
     recorded_until = InstantFilter(field_name="recorded_at", lookup_expr="lt")
-
-    def by_customer(
-        self, rows: QuerySet[PointsTransaction], name: str, ref: str
-    ) -> QuerySet[PointsTransaction]:
-        """Only one person's; none for a stranger."""
-        return of_person(rows, "account__membership__customer", ref)
 
 
 class TransactionOutput(serializers.Serializer[PointsTransaction]):

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
-from rest_framework.generics import GenericAPIView, ListAPIView
+from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -25,10 +25,10 @@ from common.throttling import CallerThrottle
 from common.time import now
 from crm.api.inputs import InstantFilter, LineFilter, StrictSerializer, checked
 from crm.roles import may_write
+from loyalty.api.base import MemberFilter, OneView
 from loyalty.api.inputs import (
     MOST_POINTS,
     customer_id_of,
-    of_person,
     order_id_of,
     reward_of,
     source_key_of,
@@ -130,18 +130,13 @@ class VoucherOutput(serializers.Serializer[Voucher]):
         return describe_reward(voucher.redemption.reward) if voucher.redemption else ""
 
 
-class RedemptionFilter(django_filters.FilterSet):  # type: ignore[misc]
+class RedemptionFilter(MemberFilter):
     """Filters of the list; exchanged in ``[redeemed_since, redeemed_until)``."""
 
-    customer = LineFilter(method="by_customer", help_text="ref or external id")
     reward = LineFilter(field_name="reward__ref", label="ref")
     status = django_filters.ChoiceFilter(choices=Redemption.Status.choices)
     redeemed_since = InstantFilter(field_name="redeemed_at", lookup_expr="gte")
     redeemed_until = InstantFilter(field_name="redeemed_at", lookup_expr="lt")
-
-    def by_customer(self, rows: QuerySet[Redemption], name: str, ref: str) -> QuerySet[Redemption]:
-        """Only one person's; none for a stranger."""
-        return of_person(rows, "account__membership__customer", ref)
 
 
 class RedemptionList(IdempotentMixin, ListAPIView[Redemption]):
@@ -178,13 +173,11 @@ class RedemptionList(IdempotentMixin, ListAPIView[Redemption]):
         )
 
 
-class RedemptionDetail(IdempotentMixin, GenericAPIView[Redemption]):
+class RedemptionDetail(OneView[Redemption]):
     """One redemption."""
 
     roles_read = STAFF_ROLES
     serializer_class = RedemptionOutput
-    pagination_class = None
-    filter_backends = []
 
     @extend_schema(responses=RedemptionOutput)
     def get(self, request: Request, ref: str) -> Response:
@@ -192,13 +185,11 @@ class RedemptionDetail(IdempotentMixin, GenericAPIView[Redemption]):
         return Response(_told(ref, request))
 
 
-class RedemptionReversal(IdempotentMixin, GenericAPIView[Redemption]):
+class RedemptionReversal(OneView[Redemption]):
     """Taking an exchange back."""
 
     roles_write = WRITERS
     serializer_class = RedemptionOutput
-    pagination_class = None
-    filter_backends = []
 
     @extend_schema(request=None, responses=RedemptionOutput)
     def post(self, request: Request, ref: str) -> Response:
@@ -208,13 +199,11 @@ class RedemptionReversal(IdempotentMixin, GenericAPIView[Redemption]):
         return Response(_told(ref, request))
 
 
-class VoucherCheck(IdempotentMixin, GenericAPIView[Any]):
+class VoucherCheck(OneView[Any]):
     """What a voucher is good for; looking uses nothing."""
 
     roles_write = WRITERS
     serializer_class = VoucherOutput
-    pagination_class = None
-    filter_backends = []
     throttle_classes = [CallerThrottle, VoucherThrottle]
 
     @extend_schema(request=VoucherInput, responses={200: VoucherOutput})
@@ -231,13 +220,11 @@ class VoucherCheck(IdempotentMixin, GenericAPIView[Any]):
         return Response(VoucherOutput(voucher, context={"request": request}).data)
 
 
-class VoucherUsing(IdempotentMixin, GenericAPIView[Redemption]):
+class VoucherUsing(OneView[Redemption]):
     """Using a voucher at the till."""
 
     roles_write = WRITERS
     serializer_class = RedemptionOutput
-    pagination_class = None
-    filter_backends = []
     throttle_classes = [CallerThrottle, VoucherThrottle]
 
     @extend_schema(request=VoucherUse, responses={200: RedemptionOutput})

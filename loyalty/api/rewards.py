@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
-from rest_framework.generics import GenericAPIView, ListAPIView
+from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -22,6 +22,7 @@ from common.idempotency import IdempotentMixin
 from common.requests import actor_of
 from common.time import now
 from crm.api.inputs import StrictSerializer, checked
+from loyalty.api.base import OneView
 from loyalty.api.inputs import product_id_of, tier_id_of
 from loyalty.models import Reward
 from loyalty.selectors.rewards import describe_reward, find_reward, list_rewards
@@ -128,14 +129,12 @@ class RewardList(IdempotentMixin, ListAPIView[Reward]):
         )
 
 
-class RewardDetail(IdempotentMixin, GenericAPIView[Reward]):
+class RewardDetail(OneView[Reward]):
     """One reward."""
 
     roles_read = STAFF_ROLES
     roles_write = MANAGERS
     serializer_class = RewardOutput
-    pagination_class = None
-    filter_backends = []
 
     @extend_schema(responses=RewardOutput)
     def get(self, request: Request, ref: str) -> Response:

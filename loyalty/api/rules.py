@@ -7,17 +7,16 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import STAFF_ROLES
 from common.errors import InvalidInput
 from common.fields import InstantField, LineField, MoneyField
-from common.idempotency import IdempotentMixin
 from common.time import now
 from crm.api.inputs import CurrencyField, StrictSerializer, checked, location_id_of
 from crm.selectors.catalogue import products_by_sku
+from loyalty.api.base import OneView
 from loyalty.api.inputs import customer_id_of, order_id_of
 from loyalty.selectors.programme import find_programme
 from loyalty.selectors.rules import list_rules
@@ -88,13 +87,11 @@ class SimulationOutput(serializers.Serializer[Any]):
     recorded_points = serializers.IntegerField(allow_null=True)
 
 
-class RuleList(IdempotentMixin, GenericAPIView[Any]):
+class RuleList(OneView[Any]):
     """The rules, in the order in which they are reckoned."""
 
     roles_read = STAFF_ROLES
     serializer_class = EarningRuleOutput
-    pagination_class = None
-    filter_backends = []
 
     @extend_schema(responses=EarningRuleOutput(many=True))
     def get(self, request: Request) -> Response:
@@ -104,13 +101,11 @@ class RuleList(IdempotentMixin, GenericAPIView[Any]):
         return Response(EarningRuleOutput(states, many=True).data)
 
 
-class SimulationView(IdempotentMixin, GenericAPIView[Any]):
+class SimulationView(OneView[Any]):
     """What a purchase would earn."""
 
     roles_write = STAFF_ROLES  # nothing is written
     serializer_class = SimulationOutput
-    pagination_class = None
-    filter_backends = []
 
     @extend_schema(request=SimulationInput, responses={200: SimulationOutput})
     def post(self, request: Request) -> Response:
