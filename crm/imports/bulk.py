@@ -19,6 +19,7 @@ from common.refs import looks_like_ref
 Thing = TypeVar("Thing")
 MOST_PARAMETERS = 2_000
 MOST_IN_ARRAY = 20_000
+MOST_BY_VALUES = 4  # rows; for so few, COPY and executemany cost more than they save
 PLAIN = {bool, int, str, type(None)}
 _ESCAPED = re.compile(r'["\\\\]')
 
@@ -39,16 +40,23 @@ def insert_rows(
     table = connection.ops.quote_name(model._meta.db_table)
     columns = ", ".join(connection.ops.quote_name(name) for name in names)
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
+        if connection.vendor == "postgresql" and len(rows) > MOST_BY_VALUES:
             copying = cursor.cursor.copy(f"COPY {table} ({columns}) FROM STDIN")
             # The driver's own refusals would pass by whoever catches Django's.
             with connection.wrap_database_errors, copying as copy:
                 for row in rows:
                     copy.write_row(row)
             return
-        places = ", ".join(["%s"] * len(names))
+        places = f"({', '.join(['%s'] * len(names))})"
         # Names come from the models, never from a file.
-        cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES ({places})", rows)  # noqa: S608
+        if len(rows) <= MOST_BY_VALUES:
+            several = ", ".join([places] * len(rows))
+            cursor.execute(
+                f"INSERT INTO {table} ({columns}) VALUES {several}",  # noqa: S608
+                [value for row in rows for value in row],
+            )
+            return
+        cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES {places}", rows)  # noqa: S608
 
 
 def update_rows(
@@ -63,7 +71,11 @@ def update_rows(
         if connection.vendor == "postgresql" and len(rows) > 1 and _are_plain(rows):
             _update_together(cursor, model, names, rows)
             return
-        cursor.executemany(f"UPDATE {table} SET {sets} WHERE id = %s", rows)  # noqa: S608
+        statement = f"UPDATE {table} SET {sets} WHERE id = %s"  # noqa: S608
+        if len(rows) == 1:
+            cursor.execute(statement, rows[0])
+        else:
+            cursor.executemany(statement, rows)
 
 
 def _are_plain(rows: Sequence[Sequence[Any]]) -> bool:
@@ -166,6 +178,8 @@ def array_text(values: Collection[Any]) -> tuple[str, str] | None:
 def as_stored(value: Any) -> Any:
     """Return an instant or date as the text that SQLite keeps; anything else as it is."""
     if isinstance(value, datetime):
+        if value.tzinfo is UTC:
+            return str(value)[:-6]
         return str(value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value)
     return value.isoformat() if isinstance(value, date) else value
 

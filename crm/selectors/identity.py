@@ -13,6 +13,7 @@ from typing import Any
 from django.db.models import BigIntegerField, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
+from common.statements import FixedQuery, Told
 from crm.models import Customer, IdentityLink
 
 
@@ -62,6 +63,13 @@ def every_record_of(customer_id: int) -> QuerySet[Customer, Any]:
     return Customer.objects.filter(Q(pk=person_id) | Q(person_id=person_id)).values("pk")
 
 
+_GROUPS = FixedQuery(
+    lambda: Customer.objects.filter(
+        Q(pk__among=Told("ids")) | Q(person_id__among=Told("ids"))
+    ).values_list("pk", "person_id")
+)
+
+
 def groups_of(customer_ids: Collection[int]) -> dict[int, list[int]]:
     """Return record id → all records of its person, the person's own first, for all given.
 
@@ -70,8 +78,7 @@ def groups_of(customer_ids: Collection[int]) -> dict[int, list[int]]:
     wanted = set(customer_ids)
     persons: dict[int, int] = {}
     while wanted:
-        rows = Customer.objects.filter(Q(pk__in=wanted) | Q(person_id__in=wanted))
-        persons |= {pk: person_id or pk for pk, person_id in rows.values_list("pk", "person_id")}
+        persons |= {pk: person_id or pk for pk, person_id in _GROUPS.rows(ids=wanted)}
         wanted = set(persons.values()) - persons.keys()
     records: dict[int, list[int]] = {}
     for record_id, person_id in sorted(persons.items()):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
 
-from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models import CharField, DateTimeField, Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Concat
 
 from common.keyset import rows_after
-from crm.models import Order, OrderVersion, Refund
+from common.statements import FixedQuery, Told
+from crm.models import Customer, Order, OrderVersion, Refund
 from loyalty.models import Bucket, EarnedLine, PointsLot, PointsTransaction, Programme
 
 PAGE = 5_000  # ids read ahead
@@ -79,19 +81,81 @@ def qualifying_orders(programme: Programme) -> QuerySet[Order]:
 
     Made live by a known customer, delivered, and not before the programme's start.
     """
+    return _delivered(programme.starts_at).filter(customer__erased_at__isnull=True)
+
+
+def _delivered(starts_at: datetime | Told) -> QuerySet[Order]:
+    """Qualifying orders, as far as they themselves say so."""
     return Order.objects.filter(
         entry=Order.Entry.LIVE,
         status=Order.Status.DELIVERED,
         delivered_at__isnull=False,
         customer__isnull=False,
-        customer__erased_at__isnull=True,
-        ordered_at__gte=programme.starts_at,
+        ordered_at__gte=starts_at,
     )
 
 
 def due_orders(programme: Programme) -> QuerySet[Order]:
     """Return the qualifying orders whose points were not written yet."""
     return qualifying_orders(programme).filter(~Exists(_transaction_of("earn")))
+
+
+class Purchase(NamedTuple):
+    """What accrual reads of an order."""
+
+    id: int
+    ref: str
+    customer_id: int
+    ordered_at: datetime
+    delivered_at: datetime
+    amount: Decimal
+    currency: str
+    location_id: int | None
+    channel: str
+
+
+_LOCKED = FixedQuery(
+    lambda: (
+        _delivered(Told("starts_at", DateTimeField()))
+        .filter(~Exists(_transaction_of("earn")), pk__among=Told("order_ids"))
+        .select_for_update(no_key=True, of=("self",))
+        .order_by("pk")
+        .values_list(*Purchase._fields)
+    )
+)
+# A merge of any of them waits until the locks are gone, or these until the merge is done.
+_HELD = FixedQuery(
+    lambda: (
+        Customer.objects.filter(pk__among=Told("ids"), erased_at__isnull=True)
+        .select_for_update(no_key=True)
+        .order_by("pk")
+        .values_list("pk")
+    )
+)
+_RECORDED = FixedQuery(
+    lambda: PointsTransaction.objects.filter(
+        source_key__among=Told("keys", CharField())
+    ).values_list("source_key")
+)
+
+
+def lock_due(programme: Programme, order_ids: Collection[int]) -> list[Purchase]:
+    """Lock those of the orders that are due, then their customers; return what they bought.
+
+    An edit or refund under way is seen whole; one that comes later is dated after this. What earned
+    before is left out at once: a journal forgets nothing, so that needs no lock. Two statements.
+    """
+    rows = _LOCKED.rows(starts_at=programme.starts_at, order_ids=order_ids)
+    purchases = [Purchase(*row) for row in rows]
+    if not purchases:
+        return []
+    held = {pk for (pk,) in _HELD.rows(ids={one.customer_id for one in purchases})}
+    return [one for one in purchases if one.customer_id in held]
+
+
+def keys_recorded(keys: Collection[str]) -> set[str]:
+    """Return which of the keys have their transaction; one query."""
+    return {key for (key,) in _RECORDED.rows(keys=keys)}
 
 
 def due_reversals() -> QuerySet[Order]:

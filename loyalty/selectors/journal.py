@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.core.cache import cache
 from django.db.models import Count, F, QuerySet, Sum
 
+from common.statements import FixedQuery, Told
 from crm.models import Customer
 from crm.selectors.identity import every_record_of, groups_of
 from loyalty.models import PointsAccount, PointsTransaction
@@ -91,15 +92,18 @@ def find_account_by_ref(ref: str) -> PointsAccount | None:
     return accounts.order_by(*HOME_FIRST).first()
 
 
+_HOMES = FixedQuery(
+    lambda: PointsAccount.objects.filter(
+        membership__customer_id__among=Told("customer_ids")
+    ).values_list("membership__customer_id", "pk")
+)
+
+
 def home_accounts(customer_ids: Collection[int]) -> dict[int, int]:
     """Return record id → account id where its person's points stand, for members; two queries."""
     groups = groups_of(customer_ids)
     records = {record_id for group in groups.values() for record_id in group}
-    accounts = dict(
-        PointsAccount.objects.filter(membership__customer_id__in=records).values_list(
-            "membership__customer_id", "pk"
-        )
-    )
+    accounts = dict(_HOMES.rows(customer_ids=records))
     homes = {}
     for customer_id, group in groups.items():
         if members := [record_id for record_id in group if record_id in accounts]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
-from typing import NamedTuple
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Conflict
 from common.time import now
-from crm.models import Customer, Order
+from crm.models import Order
 from loyalty.models import PointsTransaction, Programme
-from loyalty.selectors.due import due_orders, earn_key, qualifying_orders
+from loyalty.selectors.due import Purchase, earn_key, keys_recorded, lock_due
 from loyalty.selectors.earning import NOBODY, Earning, Given, Member, Terms, earning_of
 from loyalty.selectors.member_facts import Buyer, Facts, lines_of, once_key
 from loyalty.selectors.programme import get_programme, terms_of
@@ -38,20 +36,6 @@ class OrderEarnsNothing(Conflict):
 
     code = "order_earns_nothing"
     message = _("This purchase takes no part in the programme.")
-
-
-class Purchase(NamedTuple):
-    """What accrual reads of an order."""
-
-    id: int
-    ref: str
-    customer_id: int
-    ordered_at: datetime
-    delivered_at: datetime
-    amount: Decimal
-    currency: str
-    location_id: int | None
-    channel: str
 
 
 FROZEN = Member(is_open=False)
@@ -96,44 +80,23 @@ def award_batch(
 def _award(
     programme: Programme, order_ids: Collection[int], actor: str, terms: Terms | None
 ) -> list[int]:
-    # An edit or refund under way is seen whole; one that comes later is dated after this.
-    # What earned before is left out at once: a journal forgets nothing, so that needs no lock.
-    waiting = due_orders(programme).filter(pk__in=order_ids)
-    locked = waiting.select_for_update(no_key=True, of=("self",)).order_by("pk")
-    due_ids = list(locked.values_list("pk", flat=True))
-    if not due_ids:
-        return []
-    purchases = [
-        Purchase(*row)
-        for row in qualifying_orders(programme)
-        .filter(pk__in=due_ids)
-        .order_by("pk")
-        .values_list(*Purchase._fields)
-    ]
+    purchases = lock_due(programme, order_ids)
     if not purchases:
         return []
     joined: dict[int, datetime] = {}
     for one in purchases:
         first = joined.get(one.customer_id, one.ordered_at)
         joined[one.customer_id] = min(first, one.ordered_at)
-    # A merge of any of them waits until this is written, or this until the merge is.
-    held = Customer.objects.select_for_update(no_key=True).filter(pk__in=joined).order_by("pk")
-    list(held.values_list("pk", flat=True))
     account_ids = enrol_customers(programme=programme, joined=joined, recorded_at=now())
     accounts = lock_accounts(account_ids.values())
-    recorded = set(
-        PointsTransaction.objects.filter(
-            source_key__in=[earn_key(one.id) for one in purchases]
-        ).values_list("source_key", flat=True)
-    )
+    keys = {one.id: earn_key(one.id) for one in purchases}
+    recorded = keys_recorded(keys.values())
     if terms is None or not terms.hold_for(one.ordered_at for one in purchases):
         terms = terms_of(programme)
     clock = now()
     passed = draft_catch_up(accounts, clock)
     due = [
-        one
-        for one in purchases
-        if earn_key(one.id) not in recorded and one.customer_id in account_ids
+        one for one in purchases if keys[one.id] not in recorded and one.customer_id in account_ids
     ]
     drafts = _drafts(programme, terms, due, account_ids, accounts, actor=actor, clock=clock)
     return write_drafts([*passed, *drafts], recorded_at=clock)[len(passed) :]

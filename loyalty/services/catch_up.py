@@ -15,7 +15,10 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
+from django.db.models import DateTimeField, QuerySet
+
 from common.services import SYSTEM
+from common.statements import FixedQuery, Told
 from crm.imports.bulk import as_stored, update_rows
 from loyalty.models import Bucket, Hold, HoldAllocation, PointsLot, PointsTransaction
 from loyalty.selectors.due import release_key
@@ -242,20 +245,26 @@ def _draft(
 
 def _lots_due(
     accounts: Mapping[int, LockedAccount], clock: datetime, freed: Collection[int]
-) -> Iterator[PointsLot]:
-    """Yield the lots that time did something to, or that a hold lets go of; one query.
-
-    Each condition by itself, so that each goes by its index, however many lots are open.
-    """
-    open_lots = PointsLot.objects.filter(account__in=accounts, remaining__gt=0)
-    due = [open_lots.filter(expires_at__lte=clock)]
+) -> Iterable[PointsLot]:
+    """Return the lots that time did something to, or that a hold lets go of; one query."""
     idle = [one.id for one in accounts.values() if one.lapses_at and one.lapses_at <= clock]
-    if idle:
-        due.append(open_lots.filter(account__in=idle, lapses=True))
-    if freed:
-        due.append(open_lots.filter(pk__in=freed))
-    pending = open_lots.filter(bucket=Bucket.PENDING, available_from__lte=clock)
-    yield from pending.union(*due).order_by("id")
+    if not idle and not freed:
+        return _OVERDUE.things(account_ids=accounts, clock=clock)
+    open_lots = PointsLot.objects.filter(remaining__gt=0)
+    lapsing = open_lots.filter(account_id__among=idle, lapses=True)
+    return _overdue(list(accounts), clock, lapsing, open_lots.filter(pk__among=freed))
+
+
+def _overdue(
+    account_ids: Collection[int] | Told, clock: datetime | Told, *others: QuerySet[PointsLot]
+) -> QuerySet[PointsLot]:
+    """Each condition by itself, so that each goes by its index, however many lots are open."""
+    lots = PointsLot.objects.filter(account_id__among=account_ids, remaining__gt=0)
+    pending = lots.filter(bucket=Bucket.PENDING, available_from__lte=clock)
+    return pending.union(lots.filter(expires_at__lte=clock), *others).order_by("id")
+
+
+_OVERDUE = FixedQuery(lambda: _overdue(Told("account_ids"), Told("clock", DateTimeField())))
 
 
 def _holds_that_ran_out(accounts: Mapping[int, LockedAccount], clock: datetime) -> list[_Ended]:

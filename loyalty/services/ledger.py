@@ -20,7 +20,8 @@ from django.utils.translation import gettext_lazy as _
 from common.errors import Conflict
 from common.models import Event
 from common.money import to_units
-from common.refs import new_ref
+from common.refs import new_refs
+from common.statements import FixedQuery, Told
 from crm.imports.bulk import as_stored, insert_rows, next_ids, update_rows
 from loyalty.models import (
     Bucket,
@@ -84,6 +85,9 @@ EVENT_COLUMNS = (
 )
 
 
+_sorted_json = json.JSONEncoder(sort_keys=True).encode
+
+
 class SourceKeyReused(Conflict):
     """The key stands for another request."""
 
@@ -93,7 +97,7 @@ class SourceKeyReused(Conflict):
 
 def hash_request(**arguments: Any) -> str:
     """Return a digest of what was asked; the time of asking is no part of it."""
-    return hashlib.sha256(json.dumps(arguments, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(_sorted_json(arguments).encode()).hexdigest()
 
 
 def find_recorded(source_key: str, request_hash: str) -> PointsTransaction | None:
@@ -142,22 +146,29 @@ class LockedAccount:
             self.is_extended = True
 
 
+_LOCKED = FixedQuery(
+    lambda: (
+        PointsAccount.objects.filter(pk__among=Told("ids"))
+        .select_for_update()
+        .order_by("pk")
+        .values_list("pk", "pending", "active", "held", "debt", "lapses_at")
+    )
+)
+_MEMBERS = FixedQuery(
+    lambda: PointsAccount.objects.filter(pk__among=Told("ids")).values_list(
+        "pk", "membership__customer_id", "membership__status"
+    )
+)
+
+
 def lock_accounts(account_ids: Collection[int]) -> dict[int, LockedAccount]:
     """Lock the accounts until commit, in the order of their ids, and return them by id.
 
     On SQLite the whole database was locked when the transaction began.
     """
-    accounts = PointsAccount.objects.filter(pk__in=account_ids)
-    locked = list(
-        accounts.select_for_update()
-        .order_by("pk")
-        .values_list("pk", "pending", "active", "held", "debt", "lapses_at")
-    )
+    locked = _LOCKED.rows(ids=account_ids)
     members = {
-        pk: (customer_id, status)
-        for pk, customer_id, status in accounts.values_list(
-            "pk", "membership__customer_id", "membership__status"
-        )
+        pk: (customer_id, status) for pk, customer_id, status in _MEMBERS.rows(ids=account_ids)
     }
     return {
         pk: LockedAccount(pk, *members[pk], pending, active, held, debt, lapses_at)
@@ -296,7 +307,7 @@ def write_drafts(drafts: Sequence[Draft], *, recorded_at: datetime) -> list[int]
     recorded = as_stored(recorded_at)
     ids = next_ids(PointsTransaction, len(drafts))
     numbered = list(zip(ids, drafts, strict=True))
-    refs = [new_ref() for _draft in drafts]
+    refs = new_refs(len(drafts))
     insert_rows(
         PointsTransaction,
         TRANSACTION_COLUMNS,

@@ -223,8 +223,8 @@ def test_a_batch_takes_as_many_statements_as_one_order(programme, clock) -> None
         return len(queries)
 
     accrue_due(clock())  # the mark is written
-    # On SQLite executemany shows as one statement per call, as it is.
-    assert statements(1) == statements(40)
+    # On SQLite executemany shows as one statement per call, as it is. COPY doesn't show at all.
+    assert statements(40) <= statements(1)
 
 
 def test_ensure_programme_opens_one_and_then_returns_it(clock, db) -> None:
