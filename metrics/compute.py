@@ -76,7 +76,7 @@ class Computation:
         """
         if product_sku and not kpi.is_of_products:
             raise InvalidInput(_("This figure is not one of products."))
-        if not product_sku and not all(self._has_rows(table) for table in kpi.needs):
+        if not product_sku and not all(self.has_rows(table) for table in kpi.needs):
             return {window.name: Measure() for window in windows}
         if self.engine == AUTO and kpi.kernel and not product_sku:
             return kpi.kernel(self.orders, windows)
@@ -111,8 +111,30 @@ class Computation:
             currency=settings.KEEPWELL_CURRENCY,
         )
 
+    @property
+    def cut(self) -> datetime:
+        """The moment up to which the state of things is known, as the facts have it."""
+        return min(self.as_of, self.known_at).astimezone(UTC).replace(tzinfo=None)
+
+    def has_rows(self, table: str) -> bool:
+        """Whether there is any row of a fact table."""
+        return any(file.rows for file in self.store.manifest.of(table))
+
+    def arrow(self, table: Any) -> Any:
+        """Carry out an ibis table over :meth:`facts`."""
+        return self.duck.arrow(table)
+
     def facts(self, product_sku: str | None = None) -> Facts:
         """Return the facts as ibis tables."""
+        if product_sku is None:
+            return self._all_facts
+        return self._facts(product_sku)
+
+    @cached_property
+    def _all_facts(self) -> Facts:
+        return self._facts(None)
+
+    def _facts(self, product_sku: str | None) -> Facts:
         cut: dict[str, Any] = {
             "as_of": self.as_of,
             "known_at": self.known_at,
@@ -155,9 +177,6 @@ class Computation:
             if pc.any(self.store.read(table, ["is_simulated"]).column(0)).as_py()
         }
         return Surroundings(self.first_day, frozenset(invented))
-
-    def _has_rows(self, table: str) -> bool:
-        return any(file.rows for file in self.store.manifest.of(table))
 
     def _edge(self, table: str, column: str, which: str) -> date | None:
         import pyarrow.compute as pc

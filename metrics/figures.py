@@ -13,11 +13,12 @@ from common.money import from_units
 from metrics.intervals import (
     adjusted_wald_score,
     deviation_of,
+    difference_interval,
     mean_interval,
     quantile_ranks,
     wilson,
 )
-from metrics.kpis.base import DENOMINATOR, NUMERATOR, Kpi, Measure
+from metrics.kpis.base import BOTTOM, BOTTOM_KEPT, DENOMINATOR, NUMERATOR, Kpi, Measure
 from metrics.windows import LOOK_BACK_DAYS, Window
 
 PLACES = Decimal("0.000001")
@@ -91,11 +92,11 @@ def figure_of(
 def ratio(kpi: Kpi, numerator: Decimal | int, denominator: Decimal | int) -> Decimal | None:
     """Return numerator / denominator in the figure's unit, to six decimals; None for 0 / 0.
 
-    None too for a quantile, which these two don't make.
+    None too for a quantile and a difference, which these two don't make.
     """
     if kpi.has_total_value:
         return _rounded(Decimal(numerator))
-    if denominator == 0 or kpi.interval == "quantile":
+    if denominator == 0 or kpi.interval in ("quantile", "newcombe"):
         return None
     return _rounded(Decimal(numerator) * kpi.factor / Decimal(denominator))
 
@@ -146,6 +147,8 @@ def _parts(kpi: Kpi, measure: Measure) -> tuple[Decimal | None, int, int]:
         return _ratio_of_means(kpi, measure)
     if kpi.interval == "quantile":
         return _quantile(kpi, measure), numerator, denominator
+    if kpi.interval == "newcombe":
+        return _difference(measure), numerator, denominator
     over: int | Decimal = from_units(numerator) if kpi.numerator_is_money else numerator
     under: int | Decimal = from_units(denominator) if kpi.denominator_is_money else denominator
     return ratio(kpi, over, under), numerator, denominator
@@ -153,7 +156,7 @@ def _parts(kpi: Kpi, measure: Measure) -> tuple[Decimal | None, int, int]:
 
 def _ratio_of_means(kpi: Kpi, measure: Measure) -> tuple[Decimal | None, int, int]:
     """The mean of some divided by the mean of all; numerator and denominator are the means."""
-    some, everybody = (len(measure.sets.get(name, ())) for name in (NUMERATOR, DENOMINATOR))
+    some, everybody = _sizes(measure, NUMERATOR, DENOMINATOR)
     means = (
         round(measure.numerator / some) if some else 0,
         round(measure.denominator / everybody) if everybody else 0,
@@ -162,6 +165,18 @@ def _ratio_of_means(kpi: Kpi, measure: Measure) -> tuple[Decimal | None, int, in
         return None, *means
     value = Decimal(measure.numerator * everybody) / Decimal(measure.denominator * some)
     return _rounded(value * kpi.factor), *means
+
+
+def _difference(measure: Measure) -> Decimal | None:
+    """One share less another, in points."""
+    over, under, other, others = _sizes(measure, NUMERATOR, DENOMINATOR, BOTTOM_KEPT, BOTTOM)
+    if not under or not others:
+        return None
+    return _rounded(Decimal(100 * (over * others - other * under)) / (under * others))
+
+
+def _sizes(measure: Measure, *names: str) -> list[int]:
+    return [len(measure.sets.get(name, ())) for name in names]
 
 
 def _quantile(kpi: Kpi, measure: Measure) -> Decimal | None:
@@ -189,11 +204,34 @@ def _interval(kpi: Kpi, measure: Measure) -> tuple[Decimal | None, Decimal | Non
             bounds = bounds[0] / UNITS_OF_ONE, bounds[1] / UNITS_OF_ONE
         if bounds:
             bounds = bounds[0] * kpi.factor, bounds[1] * kpi.factor
+    elif kpi.interval == "newcombe":
+        sizes = _sizes(measure, NUMERATOR, DENOMINATOR, BOTTOM_KEPT, BOTTOM)
+        bounds = difference_interval(*sizes)
+        if bounds:
+            bounds = bounds[0] * 100, bounds[1] * 100
+    elif kpi.interval == "ratio" and measure.amounts is not None:
+        bounds = _ratio_bounds(kpi, measure)
     elif kpi.interval == "quantile" and measure.values is not None:
         bounds = _quantile_bounds(kpi, measure.values.values)
     if bounds is None:
         return None, None
     return Decimal(bounds[0]).quantize(PLACES), Decimal(bounds[1]).quantize(PLACES)
+
+
+def _ratio_bounds(kpi: Kpi, measure: Measure) -> tuple[float, float] | None:
+    """By drawing the customers again; see :mod:`metrics.resampling`."""
+    import numpy as np
+
+    from metrics.resampling import ratio_interval, ratio_of_means_interval
+
+    amounts = measure.amounts
+    assert amounts is not None  # noqa: S101 - the caller looked
+    if kpi.is_ratio_of_means:
+        chosen = np.isin(amounts.ids, np.asarray(measure.sets.get(NUMERATOR, ())))
+        bounds = ratio_of_means_interval(amounts.denominator, chosen)
+    else:
+        bounds = ratio_interval(amounts.numerator, amounts.denominator)
+    return (bounds[0] * kpi.factor, bounds[1] * kpi.factor) if bounds else None
 
 
 def _quantile_bounds(kpi: Kpi, values: Any) -> tuple[float, float] | None:
@@ -238,6 +276,8 @@ def _flags(
 
 def _people(kpi: Kpi, measure: Measure) -> int:
     """How many there are behind a figure: what is counted, or where that is money the customers."""
+    if kpi.interval == "newcombe":
+        return min(_sizes(measure, DENOMINATOR, BOTTOM))
     if not kpi.denominator_is_money:
         return measure.denominator
     if measure.people is not None:

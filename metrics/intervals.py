@@ -77,3 +77,17 @@ def quantile_ranks(count: int, quantile: float) -> tuple[int, int] | None:
         return None
     low, high = first(0.025) - 1, first(0.975)
     return None if low < 0 or high >= count else (low, high)
+
+
+def difference_interval(
+    successes: int, trials: int, other_successes: int, other_trials: int
+) -> tuple[float, float] | None:
+    """Return Newcombe's interval of the difference of two proportions; None without trials."""
+    one, other = wilson(successes, trials), wilson(other_successes, other_trials)
+    if one is None or other is None:
+        return None
+    share, other_share = successes / trials, other_successes / other_trials
+    middle = share - other_share
+    below = sqrt((share - one[0]) ** 2 + (other[1] - other_share) ** 2)
+    above = sqrt((one[1] - share) ** 2 + (other_share - other[0]) ** 2)
+    return middle - below, middle + above

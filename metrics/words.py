@@ -44,6 +44,8 @@ def show_value(kpi: Kpi, value: Decimal | None) -> str:
         days = format_number(value, 0 if value >= HUNDRED else 1)
         # The plural follows the whole days.
         return ngettext("%(count)s day", "%(count)s days", int(value)) % {"count": days}
+    if kpi.unit == "per_1000":
+        return format_number(value, 1)
     if kpi.unit == "ratio":
         return f"{format_number(value, 2)}×"
     if kpi.unit == "score" and kpi.factor == 1:  # a mean of answers

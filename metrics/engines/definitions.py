@@ -129,6 +129,10 @@ class DuckEngine:
         expression = kpi.define(facts, self._windows_table(windows))
         return measures_of(expression, windows, self._backend.to_pyarrow)
 
+    def arrow(self, table: Any) -> Any:
+        """Carry out an ibis table over the facts."""
+        return self._backend.to_pyarrow(table)
+
     def cohort_cells(self, facts: Facts, months: list[Window]) -> Any:
         """Run the definition of the cohort matrix; see :func:`metrics.kpis.cohorts.define`."""
         from metrics.kpis import cohorts
@@ -139,7 +143,7 @@ class DuckEngine:
         import ibis
         import pyarrow as pa
 
-        names = ("start", "end", "until", "look_start", "look_until", "year_until")
+        names = ("start", "end", "until", "look_start", "look_until", "year_until", "observed")
         columns: dict[str, Any] = {
             "window": [window.name for window in windows],
             "place": pa.array(range(len(windows)), pa.int64()),

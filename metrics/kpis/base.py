@@ -14,9 +14,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-Unit = Literal["percent", "money", "score", "days", "ratio", "count"]
+Unit = Literal["percent", "per_1000", "money", "score", "days", "ratio", "count"]
 CountUnit = Literal["count", "money"]
-Interval = Literal["wilson", "mean", "adjusted_wald", "ratio", "quantile", "none"]
+Interval = Literal["wilson", "mean", "adjusted_wald", "ratio", "quantile", "newcombe", "none"]
 Group = Literal[
     "retention", "purchases", "revenue", "value", "funnel", "voice", "complaints", "standards",
     "save", "loyalty",
@@ -34,6 +34,7 @@ GROUPS: dict[str, Promise | str] = {
     "loyalty": _("Loyalty"),
 }
 NUMERATOR, DENOMINATOR = "numerator", "denominator"
+BOTTOM_KEPT, BOTTOM = "bottom_kept", "bottom"  # the other share of a difference of two
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +109,18 @@ class Kpi:
     kernel: ``(orders, windows) -> {window name: Measure}``, the same by array arithmetic.
     sets: names of the sets of people behind it, with what they are called.
     unit: of the value. ``percent`` is 100 × numerator / denominator, ``score`` too where its
-        interval is ``adjusted_wald``; ``money``, ``days``, ``ratio`` (a multiple: 1.7) and other
-        scores are numerator / denominator, or a quantile of single values; ``count`` is the
-        numerator itself.
+        interval is ``adjusted_wald``; ``per_1000`` is 1,000 ×; ``money``, ``days``, ``ratio`` (a
+        multiple: 1.7) and other scores are numerator / denominator, or a quantile of single
+        values; ``count`` is the numerator itself.
     numerator_unit, denominator_unit: ``count`` or ``money`` (the numerator of a figure in money
         is money whatever it says).
     is_total: the value is the numerator itself; figures in ``count`` always are.
     is_ratio_of_means: the value is the mean of those in the set ``numerator`` divided by the mean
         of those in the set ``denominator``; the two means are its numerator and denominator.
     interval: ``wilson`` of a proportion, ``mean`` Student's of a mean, ``adjusted_wald`` of a net
-        score, ``ratio`` of a ratio of two sums (drawing customers again), ``quantile`` by ranks.
+        score, ``ratio`` of a ratio of two sums (drawing customers again), ``quantile`` by ranks,
+        ``newcombe`` of a difference of two shares in points: the share of the set ``numerator`` in
+        ``denominator`` less that of ``bottom_kept`` in ``bottom``, which is the value then.
     quantile: which quantile a figure of single values is.
     needs: fact tables without whose rows nobody is in the figure; where one is empty, the
         definition isn't run.  reads: other fact tables it is about.
@@ -177,6 +180,8 @@ class Kpi:
     @property
     def factor(self) -> int:
         """What numerator / denominator is multiplied by: 100 for shares and net scores."""
+        if self.unit == "per_1000":
+            return 1000
         is_net_score = self.unit == "score" and self.interval == "adjusted_wald"
         return 100 if self.unit == "percent" or is_net_score else 1
 

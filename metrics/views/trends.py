@@ -18,6 +18,7 @@ CHART_UNITS = {
     "count": "count",
     "days": "score",  # a plain number with a decimal
     "ratio": "score",
+    "per_1000": "score",
 }
 
 
