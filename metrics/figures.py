@@ -13,12 +13,12 @@ from common.money import from_units
 from metrics.intervals import (
     adjusted_wald_score,
     deviation_of,
-    difference_interval,
     mean_interval,
+    newcombe,
     quantile_ranks,
     wilson,
 )
-from metrics.kpis.base import BOTTOM, BOTTOM_KEPT, DENOMINATOR, NUMERATOR, Kpi, Measure
+from metrics.kpis.base import DENOMINATOR, NUMERATOR, Kpi, Measure
 from metrics.windows import LOOK_BACK_DAYS, Window
 
 PLACES = Decimal("0.000001")
@@ -92,11 +92,11 @@ def figure_of(
 def ratio(kpi: Kpi, numerator: Decimal | int, denominator: Decimal | int) -> Decimal | None:
     """Return numerator / denominator in the figure's unit, to six decimals; None for 0 / 0.
 
-    None too for a quantile and a difference, which these two don't make.
+    None too for a quantile or a difference, which these two don't make.
     """
     if kpi.has_total_value:
         return _rounded(Decimal(numerator))
-    if denominator == 0 or kpi.interval in ("quantile", "newcombe"):
+    if denominator == 0 or kpi.interval == "quantile" or kpi.compared:
         return None
     return _rounded(Decimal(numerator) * kpi.factor / Decimal(denominator))
 
@@ -147,8 +147,8 @@ def _parts(kpi: Kpi, measure: Measure) -> tuple[Decimal | None, int, int]:
         return _ratio_of_means(kpi, measure)
     if kpi.interval == "quantile":
         return _quantile(kpi, measure), numerator, denominator
-    if kpi.interval == "newcombe":
-        return _difference(measure), numerator, denominator
+    if kpi.compared:
+        return _difference(kpi, measure), numerator, denominator
     over: int | Decimal = from_units(numerator) if kpi.numerator_is_money else numerator
     under: int | Decimal = from_units(denominator) if kpi.denominator_is_money else denominator
     return ratio(kpi, over, under), numerator, denominator
@@ -156,7 +156,7 @@ def _parts(kpi: Kpi, measure: Measure) -> tuple[Decimal | None, int, int]:
 
 def _ratio_of_means(kpi: Kpi, measure: Measure) -> tuple[Decimal | None, int, int]:
     """The mean of some divided by the mean of all; numerator and denominator are the means."""
-    some, everybody = _sizes(measure, NUMERATOR, DENOMINATOR)
+    some, everybody = (len(measure.sets.get(name, ())) for name in (NUMERATOR, DENOMINATOR))
     means = (
         round(measure.numerator / some) if some else 0,
         round(measure.denominator / everybody) if everybody else 0,
@@ -167,16 +167,19 @@ def _ratio_of_means(kpi: Kpi, measure: Measure) -> tuple[Decimal | None, int, in
     return _rounded(value * kpi.factor), *means
 
 
-def _difference(measure: Measure) -> Decimal | None:
-    """One share less another, in points."""
-    over, under, other, others = _sizes(measure, NUMERATOR, DENOMINATOR, BOTTOM_KEPT, BOTTOM)
-    if not under or not others:
+def _difference(kpi: Kpi, measure: Measure) -> Decimal | None:
+    """One share less another, in points; None where one of the two has nobody."""
+    part, whole = _compared(kpi, measure)
+    if not whole or not measure.denominator:
         return None
-    return _rounded(Decimal(100 * (over * others - other * under)) / (under * others))
+    share = Decimal(measure.numerator) / measure.denominator
+    return _rounded((share - Decimal(part) / whole) * kpi.factor)
 
 
-def _sizes(measure: Measure, *names: str) -> list[int]:
-    return [len(measure.sets.get(name, ())) for name in names]
+def _compared(kpi: Kpi, measure: Measure) -> tuple[int, int]:
+    assert kpi.compared  # noqa: S101 - the caller looked
+    part, whole = (len(measure.sets.get(name, ())) for name in kpi.compared)
+    return part, whole
 
 
 def _quantile(kpi: Kpi, measure: Measure) -> Decimal | None:
@@ -191,9 +194,10 @@ def _interval(kpi: Kpi, measure: Measure) -> tuple[Decimal | None, Decimal | Non
     count, detail = measure.denominator, measure.detail
     bounds: tuple[float, float] | None = None
     if kpi.interval == "wilson":
-        bounds = wilson(measure.numerator, count)
-        if bounds:
-            bounds = bounds[0] * 100, bounds[1] * 100
+        bounds = _times(kpi.factor, wilson(measure.numerator, count))
+    elif kpi.interval == "newcombe":
+        difference = newcombe(measure.numerator, count, *_compared(kpi, measure))
+        bounds = _times(kpi.factor, difference)
     elif kpi.interval == "adjusted_wald" and detail is not None:
         promoters = round(detail)
         bounds = adjusted_wald_score(promoters, promoters - measure.numerator, count)
@@ -204,11 +208,6 @@ def _interval(kpi: Kpi, measure: Measure) -> tuple[Decimal | None, Decimal | Non
             bounds = bounds[0] / UNITS_OF_ONE, bounds[1] / UNITS_OF_ONE
         if bounds:
             bounds = bounds[0] * kpi.factor, bounds[1] * kpi.factor
-    elif kpi.interval == "newcombe":
-        sizes = _sizes(measure, NUMERATOR, DENOMINATOR, BOTTOM_KEPT, BOTTOM)
-        bounds = difference_interval(*sizes)
-        if bounds:
-            bounds = bounds[0] * 100, bounds[1] * 100
     elif kpi.interval == "ratio" and measure.amounts is not None:
         bounds = _ratio_bounds(kpi, measure)
     elif kpi.interval == "quantile" and measure.values is not None:
@@ -216,6 +215,10 @@ def _interval(kpi: Kpi, measure: Measure) -> tuple[Decimal | None, Decimal | Non
     if bounds is None:
         return None, None
     return Decimal(bounds[0]).quantize(PLACES), Decimal(bounds[1]).quantize(PLACES)
+
+
+def _times(factor: int, bounds: tuple[float, float] | None) -> tuple[float, float] | None:
+    return (bounds[0] * factor, bounds[1] * factor) if bounds else None
 
 
 def _ratio_bounds(kpi: Kpi, measure: Measure) -> tuple[float, float] | None:
@@ -276,8 +279,8 @@ def _flags(
 
 def _people(kpi: Kpi, measure: Measure) -> int:
     """How many there are behind a figure: what is counted, or where that is money the customers."""
-    if kpi.interval == "newcombe":
-        return min(_sizes(measure, DENOMINATOR, BOTTOM))
+    if kpi.compared:
+        return min(measure.denominator, _compared(kpi, measure)[1])
     if not kpi.denominator_is_money:
         return measure.denominator
     if measure.people is not None:

@@ -37,6 +37,23 @@ def adjusted_wald_score(
     return max(-100.0, (score - half) * 100), min(100.0, (score + half) * 100)
 
 
+def newcombe(
+    part: int, whole: int, other_part: int, other_whole: int
+) -> tuple[float, float] | None:
+    """Return the interval of a difference of two shares, as ratios; None where one has nobody.
+
+    By the squares of the Wilson bounds' distances (R. Newcombe, Statistics in Medicine 17, 1998,
+    873-890, method 10).
+    """
+    bounds, other_bounds = wilson(part, whole), wilson(other_part, other_whole)
+    if bounds is None or other_bounds is None:
+        return None
+    share, other = part / whole, other_part / other_whole
+    below = sqrt((share - bounds[0]) ** 2 + (other_bounds[1] - other) ** 2)
+    above = sqrt((bounds[1] - share) ** 2 + (other - other_bounds[0]) ** 2)
+    return share - other - below, share - other + above
+
+
 def mean_interval(mean: float, deviation: float, count: int) -> tuple[float, float] | None:
     """Return Student's interval of a mean. deviation: of the sample (n - 1); None below two."""
     if count < 2:
@@ -77,17 +94,3 @@ def quantile_ranks(count: int, quantile: float) -> tuple[int, int] | None:
         return None
     low, high = first(0.025) - 1, first(0.975)
     return None if low < 0 or high >= count else (low, high)
-
-
-def difference_interval(
-    successes: int, trials: int, other_successes: int, other_trials: int
-) -> tuple[float, float] | None:
-    """Return Newcombe's interval of the difference of two proportions; None without trials."""
-    one, other = wilson(successes, trials), wilson(other_successes, other_trials)
-    if one is None or other is None:
-        return None
-    share, other_share = successes / trials, other_successes / other_trials
-    middle = share - other_share
-    below = sqrt((share - one[0]) ** 2 + (other[1] - other_share) ** 2)
-    above = sqrt((one[1] - share) ** 2 + (other_share - other[0]) ** 2)
-    return middle - below, middle + above

@@ -14,9 +14,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-Unit = Literal["percent", "per_1000", "money", "score", "days", "ratio", "count"]
+Unit = Literal["percent", "money", "score", "days", "ratio", "count", "per_1000"]
 CountUnit = Literal["count", "money"]
-Interval = Literal["wilson", "mean", "adjusted_wald", "ratio", "quantile", "newcombe", "none"]
+Interval = Literal["wilson", "newcombe", "mean", "adjusted_wald", "ratio", "quantile", "none"]
 Group = Literal[
     "retention", "purchases", "revenue", "value", "funnel", "voice", "complaints", "standards",
     "save", "loyalty",
@@ -34,7 +34,6 @@ GROUPS: dict[str, Promise | str] = {
     "loyalty": _("Loyalty"),
 }
 NUMERATOR, DENOMINATOR = "numerator", "denominator"
-BOTTOM_KEPT, BOTTOM = "bottom_kept", "bottom"  # the other share of a difference of two
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +116,11 @@ class Kpi:
     is_total: the value is the numerator itself; figures in ``count`` always are.
     is_ratio_of_means: the value is the mean of those in the set ``numerator`` divided by the mean
         of those in the set ``denominator``; the two means are its numerator and denominator.
-    interval: ``wilson`` of a proportion, ``mean`` Student's of a mean, ``adjusted_wald`` of a net
-        score, ``ratio`` of a ratio of two sums (drawing customers again), ``quantile`` by ranks,
-        ``newcombe`` of a difference of two shares in points: the share of the set ``numerator`` in
-        ``denominator`` less that of ``bottom_kept`` in ``bottom``, which is the value then.
+    compared: names of the sets whose sizes make a second share, of which the first is the excess:
+        value = numerator / denominator - these two.
+    interval: ``wilson`` of a proportion, ``newcombe`` of a difference of two, ``mean`` Student's
+        of a mean, ``adjusted_wald`` of a net score, ``ratio`` of a ratio of two sums (drawing
+        customers again), ``quantile`` by ranks.
     quantile: which quantile a figure of single values is.
     needs: fact tables without whose rows nobody is in the figure; where one is empty, the
         definition isn't run.  reads: other fact tables it is about.
@@ -149,6 +149,7 @@ class Kpi:
     denominator_unit: CountUnit = "count"
     is_total: bool = False
     is_ratio_of_means: bool = False
+    compared: tuple[str, str] | None = None
     quantile: float = 0.5
     needs: tuple[str, ...] = ("order_states",)
     reads: tuple[str, ...] = ()
@@ -208,6 +209,7 @@ class Kpi:
             self.denominator_unit,
             self.is_total,
             self.is_ratio_of_means,
+            self.compared,
             self.quantile,
         )
         return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:16]

@@ -15,12 +15,12 @@ from common.time import Period
 from metrics.figures import Figure, Surroundings, document, figure_of, so_far
 from metrics.intervals import (
     deviation_of,
-    difference_interval,
     mean_interval,
+    newcombe,
     quantile_ranks,
 )
 from metrics.kpis import KPIS
-from metrics.kpis.base import BOTTOM, BOTTOM_KEPT, Amounts, Kpi, Measure, Values
+from metrics.kpis.base import Amounts, Kpi, Measure, Values
 from metrics.windows import window_of
 from metrics.words import show, show_period
 
@@ -133,18 +133,23 @@ def test_a_difference_of_shares_is_in_points() -> None:
     sets = {
         "numerator": range(56),
         "denominator": range(70),
-        BOTTOM_KEPT: range(48),
-        BOTTOM: range(80),
+        "bottom_kept": range(48),
+        "bottom": range(80),
     }
-    found = figure(kpi(interval="newcombe"), Measure(56, 70, sets=sets))
+    found = figure(
+        kpi(interval="newcombe", compared=("bottom_kept", "bottom")), Measure(56, 70, sets=sets)
+    )
     assert found.value == Decimal(20)
     # Newcombe (1998), Table II, method 10: 0.0524 to 0.3339.
     assert (round(found.low or 0, 2), round(found.high or 0, 2)) == (
         Decimal("5.24"),
         Decimal("33.39"),
     )
-    assert difference_interval(1, 2, 0, 0) is None
-    assert figure(kpi(interval="newcombe"), Measure(56, 70)).value is None
+    assert newcombe(1, 2, 0, 0) is None
+    assert (
+        figure(kpi(interval="newcombe", compared=("bottom_kept", "bottom")), Measure(56, 70)).value
+        is None
+    )
 
 
 def test_a_ratio_of_means_shows_the_means() -> None:
