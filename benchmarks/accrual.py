@@ -302,13 +302,22 @@ def award_by_service(barrier: Any, number: int, count: int) -> None:
     from common.time import now
     from loyalty.selectors import get_programme
     from loyalty.selectors.due import due_orders
+    from loyalty.selectors.programme import terms_of
     from loyalty.services.accrual import award_points
 
-    due = due_orders(get_programme()).order_by("pk").values_list("pk", flat=True)
+    programme = get_programme()
+    terms = terms_of(programme)
+    due = due_orders(programme).order_by("pk").values_list("pk", flat=True)
     ids = list(due)[number::count]
     barrier.wait()
     for order_id in ids:
-        award_points(order_id=order_id, happened_at=now(), actor="system")
+        award_points(
+            order_id=order_id,
+            happened_at=now(),
+            actor="system",
+            programme=programme,
+            terms=terms,
+        )
 
 
 def award_by_statements(barrier: Any, number: int, count: int) -> None:

@@ -37,7 +37,7 @@ class Guard(NamedTuple):
 GUARDS = (
     Guard(
         "account lock",
-        ((f"{SERVICES}/ledger.py", "accounts.select_for_update()", "accounts.all()"),),
+        ((f"{SERVICES}/ledger.py", ".select_for_update()", ".all()"),),
         (AT_ONCE,),
         needs_postgres=True,
     ),
@@ -90,8 +90,8 @@ GUARDS = (
             ),
             (
                 f"{SERVICES}/catch_up.py",
-                "open_lots.filter(expires_at__lte=clock)",
-                "open_lots.none()",
+                "lots.filter(expires_at__lte=clock), *others",
+                "lots.none(), *others",
             ),
         ),
         (f"{TESTS}/test_redemptions.py", f"{TESTS}/test_expiry.py"),

@@ -186,17 +186,28 @@ def as_stored(value: Any) -> Any:
 
 def next_ids(model: type[models.Model], count: int) -> list[int]:
     """Reserve database ids, in the caller's transaction."""
-    table = model._meta.db_table
+    return next_ids_of((model, count))[0]
+
+
+def next_ids_of(*wanted: tuple[type[models.Model], int]) -> list[list[int]]:
+    """Reserve ids of several tables, in the caller's transaction; one statement on PostgreSQL."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
+            places = ", ".join([f"ARRAY({_NEXT_IDS})"] * len(wanted))
+            told = [value for model, count in wanted for value in (model._meta.db_table, count)]
+            cursor.execute(f"SELECT {places}", told)
+            return [list(ids) for ids in cursor.fetchone()]
+        found = []
+        for model, count in wanted:
             cursor.execute(
-                "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
-                [table, count],
+                "SELECT seq FROM sqlite_sequence WHERE name = %s", [model._meta.db_table]
             )
-            return [row[0] for row in cursor.fetchall()]
-        cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
-        last = (cursor.fetchone() or (0,))[0]
-    return list(range(last + 1, last + 1 + count))
+            last = (cursor.fetchone() or (0,))[0]
+            found.append(list(range(last + 1, last + 1 + count)))
+    return found
+
+
+_NEXT_IDS = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from common.time import LAST_YEAR, local_date, start_of_day
 from loyalty.models import Bucket, PointsAccount, PointsLot, TermsVersion
 
 Expiry, End = TermsVersion.Expiry, TermsVersion.ExpiryEnd
+BY_LOT = frozenset({Expiry.DAYS.value, Expiry.MONTHS.value, Expiry.YEARLY.value})
 LAST_DAY = date(LAST_YEAR, 12, 31)  # what would lapse later lapses then
 ONE_DAY = timedelta(days=1)
 
@@ -22,6 +23,8 @@ def usable_until(available_from: datetime, conditions: TermsVersion) -> datetime
 
     None: for ever, or as long as the member doesn't stay away (:func:`inactive_from`).
     """
+    if conditions.expiry not in BY_LOT:
+        return None
     last = _last_day(local_date(available_from), conditions)
     return None if last is None else start_of_day(last + ONE_DAY)
 

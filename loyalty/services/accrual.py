@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Conflict
+from common.statements import FixedQuery, Told
 from common.time import now
 from crm.models import Order
 from loyalty.models import PointsTransaction, Programme
@@ -41,20 +42,32 @@ class OrderEarnsNothing(Conflict):
 FROZEN = Member(is_open=False)
 
 
+_WRITTEN = FixedQuery(lambda: PointsTransaction.objects.filter(pk=Told("pk")))
+
+
 @transaction.atomic
-def award_points(*, order_id: int, happened_at: datetime, actor: str) -> PointsTransaction:
+def award_points(
+    *,
+    order_id: int,
+    happened_at: datetime,
+    actor: str,
+    programme: Programme | None = None,
+    terms: Terms | None = None,
+) -> PointsTransaction:
     """Write what one order earns and return the ledger transaction.
 
     Again for the same order: returns the first transaction, writes nothing.
+    programme, terms: if the caller read them already; terms are read again for newer orders.
     Locks the customer's points account until commit; enrols the customer if need be.
 
     :raises OrderEarnsNothing: not made live, by nobody known, not delivered, or before the start.
     :raises SourceKeyReused: the order earned for another customer before.
     :raises NotFound: there is no programme.
     """
-    written = _award(get_programme(), [order_id], actor, None)
+    written = _award(programme or get_programme(), [order_id], actor, terms)
     if written:
-        return PointsTransaction.objects.get(pk=written[0])
+        found: PointsTransaction = _WRITTEN.things(pk=written[0])[0]
+        return found
     customer_id = Order.objects.filter(pk=order_id).values_list("customer_id", flat=True).first()
     recorded = find_recorded(earn_key(order_id), _request_of(order_id, customer_id))
     if recorded is None:

@@ -22,7 +22,7 @@ from common.models import Event
 from common.money import to_units
 from common.refs import new_refs
 from common.statements import FixedQuery, Told
-from crm.imports.bulk import as_stored, insert_rows, next_ids, update_rows
+from crm.imports.bulk import as_stored, insert_rows, next_ids_of, update_rows
 from loyalty.models import (
     Bucket,
     EarnedLine,
@@ -305,7 +305,16 @@ def write_drafts(drafts: Sequence[Draft], *, recorded_at: datetime) -> list[int]
     if not drafts:
         return []
     recorded = as_stored(recorded_at)
-    ids = next_ids(PointsTransaction, len(drafts))
+    lots = {
+        id(lot): (lot, draft)
+        for draft in drafts
+        for _bucket, _amount, lot in draft.entries
+        if lot is not None
+    }
+    new = [(lot, draft) for lot, draft in lots.values() if isinstance(lot, NewLot)]
+    ids, lot_ids = next_ids_of((PointsTransaction, len(drafts)), (PointsLot, len(new)))
+    for (lot, _draft), lot_id in zip(new, lot_ids, strict=True):
+        lot.pk = lot_id
     numbered = list(zip(ids, drafts, strict=True))
     refs = new_refs(len(drafts))
     insert_rows(
@@ -331,7 +340,9 @@ def write_drafts(drafts: Sequence[Draft], *, recorded_at: datetime) -> list[int]
             for ref, (pk, draft) in zip(refs, numbered, strict=True)
         ],
     )
-    _write_lots(numbered)
+    pks = {id(draft): pk for pk, draft in numbered}
+    _insert_lots([(lot, pks[id(draft)], draft.account.id) for lot, draft in new])
+    _update_lots(lot for lot, _draft in lots.values() if isinstance(lot, PointsLot))
     insert_rows(
         PointsEntry,
         ["transaction_id", "account_id", "lot_id", "bucket", "amount"],
@@ -393,17 +404,8 @@ def write_drafts(drafts: Sequence[Draft], *, recorded_at: datetime) -> list[int]
     return ids
 
 
-def _write_lots(numbered: list[tuple[int, Draft]]) -> None:
-    """Insert new lots and update the state of those that were there."""
-    lots = {
-        id(lot): (lot, pk, draft.account.id)
-        for pk, draft in numbered
-        for _bucket, _amount, lot in draft.entries
-        if lot is not None
-    }
-    new = [one for one in lots.values() if isinstance(one[0], NewLot)]
-    for (lot, _pk, _account), lot_id in zip(new, next_ids(PointsLot, len(new)), strict=True):
-        lot.pk = lot_id
+def _insert_lots(new: list[tuple[NewLot, int, int]]) -> None:
+    """Insert lots, each with the ids of its transaction and its account."""
     insert_rows(
         PointsLot,
         LOT_COLUMNS,
@@ -422,7 +424,6 @@ def _write_lots(numbered: list[tuple[int, Draft]]) -> None:
             for lot, pk, account_id in new
         ],
     )
-    _update_lots(lot for lot, _pk, _account in lots.values() if isinstance(lot, PointsLot))
 
 
 def _update_lots(lots: Iterable[PointsLot]) -> None:
