@@ -1,10 +1,14 @@
-"""Whether a balance takes as long after 100,000 entries as after ten, on PostgreSQL.
+"""Whether balances take as long after 100,000 entries as after ten, and writers wait their turn.
 
-Members with journals of different lengths, half of whose lots are used up, are asked for their
-balance in turn, again and again. Fails when the longest journal makes it slower than the shortest
-by more than ``MOST_SLOWER``. Then ``verify_ledger`` adds everything up again, for its time.
+On PostgreSQL, members with journals of different lengths, half of whose lots are used up, are asked
+for their balance in turn, again and again. Fails when the longest journal makes it slower than the
+shortest by more than ``MOST_SLOWER``. Then ``verify_ledger`` adds it all up again, for its time.
+
+On an SQLite file, several processes do operations of every kind as fast as they can (the bank test
+of ``tests/faults``). Fails when one in a hundred takes longer than ``SLOWEST``.
 
     .venv/bin/python benchmarks/ledger.py [--entries N ...] [--rounds N]
+        [--processes N ...] [--operations N]
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 MOST_SLOWER = 0.2
+SLOWEST = 0.25  # seconds, of 99 in 100 operations on SQLite
 OTHERS = 200  # members with ten entries each beside them
 # Ten points earned for every lot; every second one used up: three entries for each lot.
 HISTORY = """
@@ -39,6 +44,8 @@ SELECT id, substr(md5(random()::text), 1, 12), %(account)s, 'earn', 'purchase', 
 UNION ALL
 SELECT used_id, substr(md5(random()::text), 1, 12), %(account)s, 'redeem', 'purchase', -10,
     'used:bench:' || id, '', 'system', at, at FROM made WHERE is_used;
+INSERT INTO loyalty_earnedline (transaction_id, rule_version_id, source, line, points)
+SELECT id, (SELECT min(id) FROM loyalty_ruleversion), 'bench:' || id, '', 10 FROM made;
 INSERT INTO loyalty_pointslot (id, account_id, transaction_id, original, remaining, bucket,
     available_from)
 SELECT lot_id, %(account)s, id, 10, CASE WHEN is_used THEN 0 ELSE 10 END, 'active', at FROM made;
@@ -55,17 +62,22 @@ DROP TABLE made
 
 
 def main() -> int:
-    """Fill the journals, ask for balances in turn, and say how long each took."""
+    """Ask for balances on PostgreSQL, let processes write on SQLite; return 1 on a miss."""
     parser = argparse.ArgumentParser(description=__doc__)
     lengths = [10, 100, 1_000, 10_000, 100_000]
     parser.add_argument("--entries", type=int, nargs="+", default=lengths)
     parser.add_argument("--rounds", type=int, default=1_000)
+    parser.add_argument("--processes", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--operations", type=int, default=5_000)
     options = parser.parse_args()
     from config.embedded.postgres import throw_away_server
 
     with throw_away_server() as url, tempfile.TemporaryDirectory() as folder:
         os.environ |= {"DATABASE_URL": url, "KEEPWELL_DATA_DIR": folder}
-        return _measure(sorted(options.entries), options.rounds)
+        missed = _measure(sorted(options.entries), options.rounds)
+        for processes in options.processes:
+            missed |= _write(Path(folder) / f"of-{processes}", options.operations, processes)
+        return missed
 
 
 def lots_of(entries: int) -> int:
@@ -121,6 +133,23 @@ def _measure(lengths: list[int], rounds: int) -> int:
     print(f"verify_ledger: {entries:,} entries, {time.perf_counter() - began:.1f} s")
     assert not drifts, drifts[:3]
     return 0 if slower <= MOST_SLOWER else 1
+
+
+def _write(folder: Path, operations: int, processes: int) -> int:
+    """Let processes write to one SQLite file at once, and say how long operations took."""
+    from tests.faults.test_ledger import undisturbed
+    from tests.faults.worlds import World
+
+    folder.mkdir()
+    world = World(folder, f"sqlite:///{folder / 'db.sqlite3'}", None)
+    try:
+        day = undisturbed(world, operations, processes)
+    finally:
+        world.leave()
+    half = day.seconds[len(day.seconds) // 2]
+    told = f"half within {1000 * half:.0f} ms, 99 in 100 within {1000 * day.slowest():.0f} ms"
+    print(f"{processes} processes on SQLite: {told} (at most {1000 * SLOWEST:.0f} ms)", flush=True)
+    return int(day.slowest() > SLOWEST)
 
 
 if __name__ == "__main__":
