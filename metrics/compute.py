@@ -23,7 +23,8 @@ from metrics.kpis.base import Kpi, Measure
 from metrics.windows import Window
 
 if TYPE_CHECKING:
-    from metrics.engines.definitions import DuckEngine, Facts
+    from metrics.engines.definitions import DuckEngine
+    from metrics.engines.facts import Facts
     from metrics.engines.kernels import Cell, Orders
 
 AUTO, IBIS_DUCKDB = "auto", "ibis-duckdb"

@@ -17,8 +17,9 @@ from django.db import DatabaseError, connection
 from crm.models import Order, OrderVersion
 from crm.services import change_order
 from metrics.facts import source, store, sync
+from metrics.facts.marks import marks
 from metrics.facts.sync import sync_facts
-from metrics.facts.tables import SMALL_TABLES, TABLES, to_schema
+from metrics.facts.tables import MONTHLY_TABLES, TABLES, select_table, to_schema
 from tests.cast import make_customer, make_order
 from tests.metrics.worlds import complaint_example, customers, order, record
 
@@ -201,8 +202,8 @@ def test_both_ways_of_reading_the_database_give_the_same(
     made = make_order(amount="12.3456", cost=Decimal("4.5"))
     change_order(order_id=made.pk, happened_at=NOW, actor="system", status="cancelled")
     dialect = source.Dialect(connection.vendor)
-    questions = {"order_states": dialect.order_states(), "since": dialect.order_states(NOW)}
-    questions |= {name: dialect.small(name) for name in SMALL_TABLES}
+    questions = {name: select_table(name, dialect) for name in TABLES}
+    questions |= {f"{name} since": select_table(name, dialect, NOW) for name in MONTHLY_TABLES}
     plain = {name: source._through_django(sql) for name, sql in questions.items()}
     if connection.vendor == "sqlite":  # the tests' database is in memory: ADBC reads a copy
         path = tmp_path / "copy.sqlite3"
@@ -211,13 +212,13 @@ def test_both_ways_of_reading_the_database_give_the_same(
         monkeypatch.setitem(connection.settings_dict, "NAME", str(path))
     with source.open_source() as opened:
         for name, sql in questions.items():
-            table = name if name in TABLES else "order_states"
+            table = name.removesuffix(" since")
             direct = to_schema(opened.arrow(sql), table).to_pylist()
             assert sorted(direct, key=str) == sorted(
                 to_schema(plain[name], table).to_pylist(), key=str
             )
-        marks = [opened.row(sql) for sql in opened.dialect.marks().values()]
-    assert marks[0][:2] == [701, 70_123_456]
+        found = {name: opened.row(sql) for name, sql in marks().items()}
+    assert found["order_states"][:2] == [701, 70_123_456]
 
 
 def test_reading_leaves_the_locks_and_the_log_of_a_file_alone(tmp_path: Path) -> None:

@@ -1,0 +1,107 @@
+"""Generated histories: few people, instants that break naive code, corrections and merges."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from hypothesis import strategies as st
+
+from common.time import Period
+from metrics.windows import Window, window_of
+from tests.metrics.histories.facts import Bought, Enquired, Line, Linked, Sold
+
+BERLIN = ZoneInfo("Europe/Berlin")
+# Year ends, both clock changes, midnights, repeats of themselves.
+EDGES = [
+    datetime(2025, 12, 31, 23, 59, 59, 999_999, tzinfo=BERLIN),
+    datetime(2026, 1, 1, tzinfo=BERLIN),
+    datetime(2026, 3, 29, 1, 59, tzinfo=BERLIN),
+    datetime(2026, 3, 29, 3, 0, tzinfo=BERLIN),
+    datetime(2026, 4, 1, tzinfo=BERLIN),
+    datetime(2025, 10, 26, 2, 30, tzinfo=BERLIN, fold=0),
+    datetime(2025, 10, 26, 2, 30, tzinfo=BERLIN, fold=1),
+    datetime(2026, 1, 1, tzinfo=BERLIN) - timedelta(days=90),
+]
+FIRST, LAST = datetime(2025, 6, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
+AS_OF, KNOWN_AT = datetime(2026, 5, 10, 9, 30, tzinfo=UTC), datetime(2026, 5, 20, tzinfo=UTC)
+CUT = {"as_of": AS_OF, "known_at": KNOWN_AT}
+PERIODS = ["2025-10", "2026-01", "2026-03", "2026-Q1", "2026-W13", "2025", "2026", "2026-05"]
+
+instants = st.one_of(
+    st.sampled_from([edge.astimezone(UTC) for edge in EDGES]),
+    st.datetimes(min_value=FIRST.replace(tzinfo=None), max_value=LAST.replace(tzinfo=None)).map(
+        lambda moment: moment.replace(tzinfo=UTC)
+    ),
+)
+known_people = st.one_of(st.integers(1, 6), st.sampled_from([4_000_000_000]))
+people = st.one_of(st.none(), known_people)
+recorded = st.sampled_from([LAST - timedelta(days=300), KNOWN_AT, KNOWN_AT + timedelta(days=1)])
+ended = st.sampled_from([None, KNOWN_AT, KNOWN_AT + timedelta(days=1)])
+amounts = st.sampled_from([0, 1, 9_999, 123_456_789])
+
+
+@st.composite
+def orders(draw: st.DrawFn) -> Bought:
+    at = draw(instants)
+    wait = draw(st.sampled_from([None, timedelta(0), timedelta(days=3), timedelta(days=80)]))
+    return Bought(
+        customer_id=draw(people),
+        at=at,
+        amount=draw(amounts),
+        status=draw(st.sampled_from(["placed", "delivered", "delivered", "cancelled"])),
+        currency=draw(st.sampled_from(["USD", "USD", "EUR"])),
+        delivered_at=None if wait is None else at + wait,
+        valid_from=draw(recorded),
+        valid_until=draw(ended),
+    )
+
+
+links = st.lists(
+    st.builds(
+        Linked,
+        st.sampled_from([4, 5, 6, 4_000_000_000]),
+        st.sampled_from([1, 2, 7]),  # 7 has no facts of their own
+        recorded,
+        ended,
+    ),
+    max_size=3,
+    unique_by=lambda link: link.record_id,
+)
+# 1 and 2 are front-end, 1 with an offer; 3 and 4 core, 5 neither.
+PRODUCTS = [
+    Sold(1, "front_end", special_offer_id=3),
+    Sold(2, "front_end"),
+    Sold(3, "core"),
+    Sold(4, "core"),
+    Sold(5, "other"),
+]
+
+
+@st.composite
+def lines(draw: st.DrawFn, most_orders: int) -> Line:
+    return Line(
+        order_id=draw(st.integers(1, most_orders)),
+        product_id=draw(st.sampled_from([1, 1, 2, 3, 3, 4, 5])),
+        valid_from=draw(recorded),
+        valid_until=draw(ended),
+    )
+
+
+leads = st.builds(
+    Enquired,
+    customer_id=known_people,
+    enquired_at=instants,
+    recorded_at=recorded,
+)
+
+
+def windows() -> list[Window]:
+    """Everything, and some periods, as seen at AS_OF."""
+    return [window_of(None, **CUT), *(window_of(Period.parse(name), **CUT) for name in PERIODS)]
+
+
+def months() -> list[Window]:
+    """Twelve months that follow each other."""
+    first = Period.parse("2025-06")
+    return [window_of(first.shifted(step), **CUT) for step in range(12)]
