@@ -44,7 +44,7 @@ ORDERS = """
 INSERT INTO crm_order (ref, customer_id, entry, ordered_at, delivered_at, amount, currency, status,
     channel, recorded_at, revised_at)
 SELECT 'o' || lpad(to_hex(i), 11, '0'), i %% %(customers)s + 1, 'live', at, at,
-    (i * 7919) %% 20000 * 100, %(currency)s, 'delivered', '', now(), now()
+    (i::bigint * 7919) %% 20000 * 100, %(currency)s, 'delivered', '', now(), now()
 FROM (
     SELECT i, now() - interval '61 days' + i * (interval '60 days' / %(last)s) AS at
     FROM generate_series(%(first)s, %(last)s) AS i
