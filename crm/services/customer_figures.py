@@ -96,6 +96,17 @@ _CONSENTS_ANEW = """
     ) AS latest
     WHERE place = 1
 """
+# The lock that foreign keys take when a transaction ends, taken at its beginning.
+_HELD = """
+    WITH held AS (
+        SELECT id, person_id FROM crm_customer
+        WHERE id = ANY(%s::bigint[]) OR id IN (
+            SELECT person_id FROM crm_customer WHERE id = ANY(%s::bigint[])
+        )
+        ORDER BY id FOR KEY SHARE
+    )
+    SELECT id, person_id FROM held WHERE person_id IS NOT NULL AND id = ANY(%s::bigint[])
+"""
 
 
 def note_order(order: Order) -> None:
@@ -208,6 +219,12 @@ def rebuild_figures() -> int:
         span = [start, start + REBUILT_AT_ONCE]
         with transaction.atomic():
             with connection.cursor() as cursor:
+                if connection.vendor == "postgresql":
+                    cursor.execute(
+                        "SELECT id FROM crm_customer WHERE id > %s AND id <= %s"
+                        " ORDER BY id FOR KEY SHARE",
+                        span,
+                    )
                 cursor.execute(
                     "INSERT INTO crm_customerfigures (customer_id, orders, revenue) "
                     "SELECT id, 0, 0 FROM crm_customer WHERE id > %s AND id <= %s "
@@ -250,16 +267,17 @@ def _rebuild_consents(condition: str, values: list[int]) -> None:
 
 
 def _persons_of(customer_ids: Collection[int]) -> list[tuple[int, int]]:
-    """Return (record, person) of those that are merged into somebody; few are."""
+    """Return (record, person) of those that are merged into somebody; few are.
+
+    Customers are held before their totals, as a merge does it: it waits for the writer, or the
+    writer until it knows whose the record is by then.
+    """
     ids = list(customer_ids)
     found: list[tuple[int, int]] = []
     if connection.vendor == "postgresql":
+        array = f"{{{','.join(map(str, ids))}}}"
         with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT id, person_id FROM crm_customer"
-                " WHERE person_id IS NOT NULL AND id = ANY(%s::bigint[])",
-                [f"{{{','.join(map(str, ids))}}}"],
-            )
+            cursor.execute(_HELD, [array, array, array])
             found += cursor.fetchall()
         return found
     for start in range(0, len(ids), AT_ONCE):
