@@ -24,7 +24,7 @@ from crm.imports.order_rows import (
 )
 from crm.imports.scratch import Row, Scratch
 from crm.models import Order, OrderLine, OrderLineVersion, OrderVersion
-from crm.selectors.refunds import refunded_lines_of, refunded_of
+from crm.selectors.refunds import lines_named_by_refunds, refunded_lines_of, refunded_of
 from crm.services.order_lines import LineRefunded
 from crm.services.orders import OrderCancelled, OrderRefunded
 
@@ -43,6 +43,7 @@ class Corrections:
         self.lines_by_order = known_lines(ids)
         self.refunded = refunded_of(ids)
         self.refunded_lines = refunded_lines_of(list(self.refunded))
+        self.named_lines = lines_named_by_refunds(ids)
         self.spoiled = scratch.spoiled(list(known))
         mapping = kind.context.mapping
         self.takes_all = mapping.overwrite == "filled" and not {*mapping.kept} & {
@@ -69,7 +70,7 @@ class Corrections:
             self.kind.note(state.key, "unchanged")
             return
         why = _why_not(old, after, self.refunded.get(order_id, ZERO))
-        if changes.is_less_than(self.refunded_lines):
+        if changes.is_less_than(self.refunded_lines, self.named_lines):
             why = LineRefunded.message
         if why:
             text = str(why)

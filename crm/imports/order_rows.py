@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -80,9 +80,12 @@ class LineChanges:
     def __bool__(self) -> bool:
         return bool(self.new or self.changed or self.gone)
 
-    def is_less_than(self, refunded: Mapping[int, GivenBack]) -> bool:
-        """Whether a line would become less than what was given back for it."""
-        if any(line[0] in refunded for line in self.gone):
+    def is_less_than(self, refunded: Mapping[int, GivenBack], named: Container[int]) -> bool:
+        """Whether a line would become less than what was given back for it.
+
+        named: lines that a refund names, also one that was taken back: they can't go.
+        """
+        if any(line[0] in named for line in self.gone):
             return True
         return any(
             row[2] < to_units(back.quantity) or row[6] < to_units(back.amount)

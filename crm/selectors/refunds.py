@@ -117,6 +117,17 @@ def refunded_lines_of(order_ids: Collection[int]) -> dict[int, GivenBack]:
     return found
 
 
+def lines_named_by_refunds(order_ids: Collection[int]) -> set[int]:
+    """Return ids of these orders' lines that a refund names, also one that was taken back.
+
+    They have to stay, as the refund's row does; one query at most.
+    """
+    if not order_ids:
+        return set()
+    rows = Refund.objects.filter(order_id__in=order_ids, line__isnull=False)
+    return {line_id for line_id in rows.values_list("line_id", flat=True) if line_id}
+
+
 def refunded_of(order_ids: Collection[int]) -> dict[int, Decimal]:
     """Return order id → what was given back, for orders that have something; one query."""
     return dict(

@@ -11,7 +11,8 @@ from common.time import now
 from crm.models import Order, OrderLineVersion
 from crm.selectors.as_of import LINE, lines_as_of, orders_as_of
 from crm.services import change_order
-from crm.services.refunds import LineBack, record_refund
+from crm.services.order_lines import LineRefunded
+from crm.services.refunds import LineBack, correct_refund, record_refund
 from tests.cast import ACTOR, make_customer
 from tests.crm.imports.conftest import counts
 
@@ -93,3 +94,26 @@ def test_an_order_does_not_become_less_than_what_was_given_back(
     order.refresh_from_db()
     assert (order.amount, order.lines.count()) == (15, 2)
     assert not OrderLineVersion.objects.exists()
+
+
+def test_a_line_that_a_refund_taken_back_names_can_become_less_but_not_go(
+    imported: Any, order: Order
+) -> None:
+    line = order.lines.get(product__sku="A")
+    at = {"happened_at": now(), "actor": ACTOR}
+    [back] = record_refund(order_id=order.pk, lines=[LineBack(line.pk)], refunded_at=now(), **at)
+    correct_refund(refund_id=back.pk, amount=Decimal(0), **at)
+
+    gone = imported("orders", HEAD + "o1,ann,2024-02-01,B,1,9,\n")
+
+    assert counts(gone) == (0, 0, 0, 1)
+    assert gone.rejects[0]["reason"] == str(LineRefunded.message)
+    order.refresh_from_db()
+    assert (order.amount, order.lines.count(), order.versions.count()) == (15, 2, 0)
+    assert not OrderLineVersion.objects.exists()
+
+    less = imported("orders", HEAD + "o1,ann,2024-02-01,A,1,3,\no1,ann,2024-02-01,B,1,9,\n")
+
+    assert counts(less) == (0, 1, 0, 0)
+    line.refresh_from_db()
+    assert (line.quantity, line.amount) == (1, 3)
