@@ -14,11 +14,13 @@ class DomainError(Exception):
     code: stable, for machines.  message: translatable, for people.
     fields: field name → list of messages, where a single field is to blame.
     context: numbers and codes worth telling (never personal data).
+    is_transient: somebody else was in the way this instant; the same request may succeed later.
     """
 
     code = "refused"
     status = 409
     message: str | Promise = _("This can't be done.")
+    is_transient = False
 
     def __init__(
         self,

@@ -1,6 +1,7 @@
 """``Idempotency-Key``: the same write sent twice has one effect and one answer.
 
-A refusal is remembered like a success; another body under the same key is a conflict.
+A refusal is remembered like a success, unless it says to try again; another body under the same
+key is a conflict.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
-from common.errors import Conflict, InvalidInput
+from common.errors import Conflict, DomainError, InvalidInput
 from common.models import IdempotencyKey
 from common.problems import CONTENT_TYPE
 from common.requests import actor_of
@@ -45,7 +46,8 @@ class IdempotentMixin:
     """Mixed into API views before the generic view; honours the header on writes.
 
     The key row is written first, in the same transaction as the effect, so of two requests at
-    once the second waits for the first and then gets its answer. A crash (500) is not remembered.
+    once the second waits for the first and then gets its answer. A crash (500) is not remembered,
+    nor is a refusal of this instant (``is_transient``).
 
     keeps_body: the body is read into memory for its digest; a view that takes large files says no,
     and gives a :meth:`request_digest` of its own.
@@ -103,7 +105,9 @@ class IdempotentMixin:
         try:
             with transaction.atomic():
                 response: Response = answer(self.request, *self.args, **self.kwargs)
-        except Exception as error:  # noqa: BLE001 - raised again where it is no refusal
+        except Exception as error:
+            if isinstance(error, DomainError) and error.is_transient:
+                raise  # takes the key's row along, so that the key is good for another try
             response = self.handle_exception(error)
         row.status = response.status_code
         data = getattr(response, "data", None)

@@ -29,6 +29,7 @@ class AnotherImportRuns(Conflict):
     """Another import of this installation is under way; try again later."""
 
     code = "import_busy"
+    is_transient = True
     message = _("Another import is running; this one waits for its end.")
 
 

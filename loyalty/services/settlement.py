@@ -53,6 +53,7 @@ class PointsMoved(Conflict):
     """The points went to another account while this waited for the lock."""
 
     code = "points_moved"
+    is_transient = True
     message = _("The points are just being moved to another card. Try again.")
 
 

@@ -65,6 +65,22 @@ def test_invalid_input_is_remembered_too(admin: APIClient) -> None:
     assert first.content == again.content
 
 
+def test_a_refusal_of_this_instant_is_not_remembered(
+    admin: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Things, "is_busy", True)
+    refused = send(admin, name="a")
+    assert (refused.status_code, refused.data["code"]) == (409, "busy")
+    assert not IdempotencyKey.objects.exists()
+    assert not Event.objects.filter(kind="thing").exists()
+
+    monkeypatch.setattr(Things, "is_busy", False)
+    done, again = send(admin, name="a"), send(admin, name="a")
+    assert (done.status_code, again.content) == (201, done.content)
+    assert again["Idempotency-Replayed"] == "true"
+    assert Event.objects.filter(kind="thing").count() == 1
+
+
 def test_a_crash_is_not_remembered(admin: APIClient) -> None:
     admin.raise_request_exception = False
     assert send(admin, name="crash").status_code == 500

@@ -25,6 +25,11 @@ class TooMany(Conflict):
     message = "There are too many."
 
 
+class Busy(Conflict):
+    code = "busy"
+    is_transient = True
+
+
 class ThingInput(serializers.Serializer[Any]):
     name = LineField(max_length=40)
     note = TextField(required=False, max_length=100)
@@ -38,6 +43,7 @@ class Things(IdempotentMixin, APIView):
     roles_read: ClassVar = {Role.ADMIN, Role.STAFF}
     roles_write: ClassVar = {Role.ADMIN}
     slow = 0.0
+    is_busy = False
 
     def get(self, request: Request) -> Response:
         return Response({"count": Event.objects.count()})
@@ -52,6 +58,8 @@ class Things(IdempotentMixin, APIView):
         time.sleep(self.slow)
         if name == "refused":
             raise TooMany(limit=3)
+        if self.is_busy:
+            raise Busy
         if name == "crash":
             raise RuntimeError
         shown = {key: str(value) for key, value in given.validated_data.items()}

@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 
+from common.time import now
+from crm.services.merges import merge_customers
 from loyalty.models import Hold, Membership, PointsTransaction, Redemption, Reward
 from loyalty.selectors import balance_of
 from loyalty.selectors.vouchers import show_code
+from loyalty.services import spending
+from loyalty.services.ledger import lock_accounts
 from loyalty.services.tiers import add_tier, grant_tier
 from tests.cast import ACTOR, make_customer, make_order, make_product
 from tests.loyalty.spending import hold, make_member, make_reward, redeem
@@ -308,3 +312,31 @@ def test_a_key_adjusts_no_points(member, api_client) -> None:
     body = {"customer": "C-1", "points": 5, "reason": "goodwill"}
     answer = post(api_client("manager"), "adjustments/", body)
     assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
+
+
+def test_points_that_were_just_being_moved_are_exchanged_when_the_same_request_comes_again(
+    member, api_client, monkeypatch
+) -> None:
+    reward, client = make_reward(), api_client("staff")
+    asked = {"customer": "C-1", "reward": reward.ref}
+
+    def merged_meanwhile(account_ids):
+        person = make_member(10)
+        merge_customers(
+            person_id=person.pk,
+            record_id=member.pk,
+            source="staff",
+            happened_at=now(),
+            actor=ACTOR,
+        )
+        return lock_accounts(account_ids)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(spending, "lock_accounts", merged_meanwhile)
+        refused = post(client, "redemptions/", asked, key="k1")
+    assert (refused.status_code, refused.json()["code"]) == (409, "points_moved")
+    assert not Redemption.objects.exists()
+
+    done, again = (post(client, "redemptions/", asked, key="k1") for _turn in range(2))
+    assert (done.status_code, again.content) == (201, done.content)
+    assert Redemption.objects.get().ref == done.json()["ref"]

@@ -265,6 +265,21 @@ def test_a_purchase_or_a_reward_keeps_idle_points_alive(buyer, clock) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("points", [10, 4])
+def test_points_used_of_a_hold_keep_idle_ones_alive(buyer, clock, points) -> None:
+    kept = hold(buyer, 10, minutes=600)
+    set_aside = account_of(buyer).lapses_at
+    clock.moment = set_aside - timedelta(minutes=5)
+    Hold.objects.update(expires_at=set_aside)
+    capture_hold(hold_id=kept.pk, points=points, happened_at=clock(), actor=ACTOR)
+    lapses_at = account_of(buyer).lapses_at
+    assert lapses_at == start_of_day(date(2026, 7, 3)) > set_aside  # two months after 2 May
+    clock.moment = lapses_at - timedelta(seconds=1)
+    expire_due(clock())
+    assert has(buyer, clock) == (100 - points, 0, 0)
+
+
+@pytest.mark.django_db
 def test_idle_points_lapse_all_at_once_and_are_never_revived(buyer, clock) -> None:
     at = account_of(buyer).lapses_at
     clock.moment = at - timedelta(seconds=1)
