@@ -30,6 +30,7 @@ class Event(models.Model):
             models.Index(fields=["customer_id", "-occurred_at", "-id"], name="event_timeline"),
             models.Index(fields=["subject_kind", "subject_ref"], name="event_subject"),
             models.Index(fields=["recorded_at"], name="event_recorded"),
+            models.Index(fields=["kind", "id"], name="event_newest_of_kind"),
         ]
 
     def __str__(self) -> str:

@@ -1,5 +1,8 @@
 """Questions whose answers change whenever a fact does: what to read again, and when.
 
+:func:`newest_sql` is for the sweep, which asks every few seconds whether anything changed at all;
+:func:`marks` for whoever reads the facts: what changed, and how much there should be of it.
+
 Rows that are changed in place leave an event, so the newest one of a kind tells of it; what a file
 brings leaves its batch; undone files take rows away, and are a reason to read everything anew.
 """
@@ -127,3 +130,79 @@ def marks() -> dict[str, str]:
         "WHERE status IN ('undoing', 'undone')"
     )
     return questions
+
+
+# Where the newest row is the one with the greatest of an indexed instant; of the others, which are
+# never given another time, it is the one with the greatest id. Audiences are left out: what is
+# published after a run would be a reason for the next one.
+_NEWEST_BY_TIME = {
+    "crm_order": "revised_at",
+    "crm_customer": "recorded_at",
+    "crm_run": "ended_at",
+    "feedback_response": "recorded_at",
+    "feedback_responsevoid": "voided_at",
+    "feedback_complaint": "recorded_at",
+    "feedback_complaintevent": "recorded_at",
+}
+_NEWEST_BY_ID = {
+    "crm_product": "recorded_at",
+    "crm_refund": "recorded_at",
+    "crm_customertag": "CAST(NULL AS TIMESTAMPTZ)",
+    "crm_lead": "recorded_at",
+    "crm_offer": "recorded_at",
+    "crm_offeranswer": "recorded_at",
+    "crm_cancelrequest": "recorded_at",
+    "crm_canceldecision": "recorded_at",
+    "crm_run": "started_at",
+    "crm_interaction": "recorded_at",
+    "crm_cost": "recorded_at",
+    "feedback_invitation": "invited_at",
+    "loyalty_pointstransaction": "recorded_at",
+    "loyalty_membership": "recorded_at",
+    "loyalty_tierassignment": "recorded_at",
+    "loyalty_referral": "recorded_at",
+}
+_EVENTS_OF_CHANGE = (
+    "conversation.linked",
+    "customer.changed",
+    "customer.erased",
+    "customer.untagged",
+    "interaction.changed",
+    "member.closed",
+    "product.changed",
+    "standard.step_done",
+    "standard.step_reopened",
+    "standard.step_skipped",
+    "tag.merged",
+)
+
+
+def newest_sql() -> str:
+    """One statement for the newest row of everything: ``name, id, instant``; look-ups in indexes.
+
+    A MAX of two columns would read the whole table on SQLite.
+    """
+    look_ups = [
+        (
+            f"{table} by {at}",
+            f"SELECT id, {at} AS at FROM {table} WHERE {at} IS NOT NULL "
+            f"ORDER BY {at} DESC, id DESC LIMIT 1",
+        )
+        for table, at in _NEWEST_BY_TIME.items()
+    ]
+    look_ups += [
+        (table, f"SELECT id, {at} AS at FROM {table} ORDER BY id DESC LIMIT 1")
+        for table, at in _NEWEST_BY_ID.items()
+    ]
+    look_ups += [
+        (
+            kind,
+            f"SELECT id, recorded_at AS at FROM common_event WHERE kind = '{kind}' "
+            "ORDER BY id DESC LIMIT 1",
+        )
+        for kind in _EVENTS_OF_CHANGE
+    ]
+    return " UNION ALL ".join(
+        f"SELECT '{name}' AS name, id, at FROM ({sql}) AS newest_{place}"
+        for place, (name, sql) in enumerate(look_ups)
+    )

@@ -6,11 +6,12 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.db import connection
 from django.db.models import Max, Q, Subquery
 
 from common.time import now, start_of_day
-from crm.models import ImportBatch, Merge, Order
-from feedback.models import Complaint, ComplaintEvent, Response, ResponseVoid
+from crm.models import ImportBatch, Merge
+from metrics.facts.marks import newest_sql
 from metrics.kpis import KPIS
 from metrics.kpis.base import Kpi
 from metrics.models import RecomputeRun, Snapshot
@@ -92,22 +93,13 @@ def _under_way(moment: datetime) -> Q:
 def change_marks() -> dict[str, Any]:
     """Return values that change whenever facts or definitions do; a few look-ups in indexes.
 
-    Instants are ISO text in UTC. Each look-up takes the last row of an index: a MAX of two
-    columns would read the whole table on SQLite.
+    Instants are ISO text in UTC. Three queries.
     """
     marks: dict[str, Any] = {}
-    for model, column in (
-        (Order, "revised_at"),
-        (Response, "recorded_at"),
-        (ResponseVoid, "voided_at"),
-        (Complaint, "recorded_at"),
-        (ComplaintEvent, "recorded_at"),
-    ):
-        rows = model._default_manager.order_by(f"-{column}", "-id")
-        at, key = rows.values_list(column, "id").first() or (None, None)
-        name = model._meta.model_name
-        marks[f"{name}_id"] = key
-        marks[f"{name}_at"] = _text(at)
+    with connection.cursor() as cursor:
+        cursor.execute(newest_sql())
+        for name, key, at in cursor.fetchall():
+            marks |= {f"{name} id": key, f"{name} at": _text(at)}
     undone = Merge.objects.filter(undone_at__isnull=False).order_by("-undone_at", "-id")
     merges = Merge.objects.annotate(last_undone_at=Subquery(undone.values("undone_at")[:1]))
     newest = merges.order_by("-merged_at", "-id").values_list("id", "merged_at", "last_undone_at")
@@ -122,4 +114,7 @@ def change_marks() -> dict[str, Any]:
 
 
 def _text(at: Any) -> str | None:
-    return at.isoformat() if isinstance(at, datetime) else None
+    """Return an instant as ISO text; SQLite has them as text without a zone."""
+    if isinstance(at, str):
+        at = datetime.fromisoformat(at).replace(tzinfo=UTC)
+    return at.isoformat() if at else None
