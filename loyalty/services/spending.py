@@ -86,7 +86,7 @@ class Spender:
             raise MembershipNotOpen
         self.account = current
         catch_up({self.locked.id: self.locked}, clock)
-        self.lots = () if self.locked.debt else usable_lots(self.locked.id, clock)
+        self.lots = usable_lots(self.locked.id, clock)  # none of who owes: debt takes them first
 
     def check_reward(self, reward: Reward, clock: datetime, points: int) -> None:
         """Refuse a reward this member can't have, or not for so many points.
