@@ -1,6 +1,8 @@
 """Take away one guard of the points ledger at a time: tests must fail, every time.
 
-Works in a copy of the working tree. Ends with 1 when there is a guard whose absence none notices.
+Works in a copy of the working tree. The same tests run first with every guard in place, and must
+pass: a broken test would "notice" anything. Ends with 1 when there is a guard whose absence none
+notices.
 
     .venv/bin/python scripts/mutants.py [WORD …]    # only guards with such a word in their name
 """
@@ -13,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -273,6 +276,7 @@ def main(words: list[str]) -> int:
     folder = Path(tempfile.mkdtemp(prefix="keepwell-mutants-"))
     try:
         _copy(folder)
+        _check_baseline(folder, guards)
         if survivors := [one.name for one in guards if _survives(folder, one)]:
             print(f"\nNo test notices that these are gone: {', '.join(survivors)}")
             return 1
@@ -296,6 +300,23 @@ def _copy(folder: Path) -> None:
             shutil.copy2(ROOT / name, folder / name)
 
 
+def _check_baseline(folder: Path, guards: Sequence[Guard]) -> None:
+    """Run all the guards' tests with nothing taken away; they must pass."""
+    for needs_postgres in (False, True):
+        named = {
+            test for one in guards if one.needs_postgres == needs_postgres for test in one.tests
+        }
+        tests = tuple(sorted(test for test in named if test.split("::")[0] not in named - {test}))
+        if not tests:
+            continue
+        began = time.monotonic()
+        code, failed = _run(folder, tests, needs_postgres=needs_postgres)
+        if code != 0:
+            raise SystemExit(f"with every guard in place the tests fail\n{failed}")
+        name = f"nothing taken away, on {'PostgreSQL' if needs_postgres else 'SQLite'}"
+        print(f"{name:38} {time.monotonic() - began:5.0f} s  passed", flush=True)
+
+
 def _survives(folder: Path, guard: Guard) -> bool:
     """Take a guard away, run its tests, put it back; whether they passed without it."""
     before = {name: (folder / name).read_text() for name, _text, _instead in guard.cuts}
@@ -306,7 +327,7 @@ def _survives(folder: Path, guard: Guard) -> bool:
             if text not in content:
                 raise SystemExit(f"{guard.name}: {name} has no {text!r}")
             (folder / name).write_text(content.replace(text, instead))
-        code, failed = _run(folder, guard)
+        code, failed = _run(folder, guard.tests, needs_postgres=guard.needs_postgres)
     finally:
         for name, content in before.items():
             (folder / name).write_text(content)
@@ -317,8 +338,8 @@ def _survives(folder: Path, guard: Guard) -> bool:
     return code == 0
 
 
-def _run(folder: Path, guard: Guard) -> tuple[int, str]:
-    """Run a guard's tests until one fails; return the exit code, and which failed."""
+def _run(folder: Path, tests: Sequence[str], *, needs_postgres: bool) -> tuple[int, str]:
+    """Run tests until one fails; return the exit code, and which failed."""
     environment = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
     command = [
         sys.executable,
@@ -331,10 +352,10 @@ def _run(folder: Path, guard: Guard) -> tuple[int, str]:
         "-p",
         "no:cacheprovider",
     ]
-    if guard.needs_postgres:
+    if needs_postgres:
         command = [sys.executable, "-m", "config.embedded.postgres", *command]
     answer = subprocess.run(
-        [*command, *guard.tests],
+        [*command, *tests],
         cwd=folder,
         env=environment,
         capture_output=True,
