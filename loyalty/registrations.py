@@ -26,6 +26,7 @@ def register() -> None:
     from loyalty.services.expiry import expire_due
     from loyalty.services.holds import time_out_due
     from loyalty.services.liability import report_due
+    from loyalty.services.part_payments import give_back_due
     from loyalty.services.tier_sweeps import end_tiers_due, measure_everybody, measure_touched
     from loyalty.services.transfers import follow_identity
     from loyalty.services.vouchers import lapse_due
@@ -35,6 +36,7 @@ def register() -> None:
     register_sweeper("loyalty.expire", expire_due, order=13, every=30.0)
     register_sweeper("loyalty.time_out_holds", time_out_due, order=12)
     register_sweeper("loyalty.lapse_vouchers", lapse_due, order=14)
+    register_sweeper("loyalty.part_payments", give_back_due, order=18, every=30.0)
     register_sweeper("loyalty.bonuses", award_bonuses_due, order=17, every=10.0)
     register_sweeper("loyalty.end_tiers", end_tiers_due, order=9, every=5.0)
     register_sweeper("loyalty.tiers", measure_touched, order=15, every=5.0)
