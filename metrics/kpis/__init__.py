@@ -6,14 +6,29 @@ A module with figures has them in a tuple ``KPIS`` and stands in :data:`MODULES`
 from __future__ import annotations
 
 from common.errors import NotFound
-from metrics.kpis import complaints, purchases, recommend, retention
+from metrics.kpis import (
+    complaints,
+    funnel,
+    loyalty,
+    purchases,
+    recommend,
+    retention,
+    save,
+    standards,
+    voice,
+)
 from metrics.kpis.base import GROUPS, Kpi
 
 MODULES = (
     retention,
     purchases,
+    funnel,
     recommend,
+    voice,
     complaints,
+    standards,
+    save,
+    loyalty,
 )
 
 # By group, as the pages show them.

@@ -48,6 +48,100 @@ def define_complaint_rate(facts: Any, windows: Any) -> Expression:
     )
 
 
+def define_complaints(facts: Any, windows: Any) -> Expression:
+    """Complaints opened in the period, of known and unknown customers."""
+    opened = _opened(facts, windows)
+    amounts = opened.group_by(["window", "customer_id"]).aggregate(numerator=opened.count())
+    return Expression(
+        named({NUMERATOR: _known(opened)}),
+        amounts.mutate(denominator=_whole(0), detail=0.0),
+    )
+
+
+def define_per_1000_orders(facts: Any, windows: Any) -> Expression:
+    """Complaints opened in the period / orders delivered in it."""
+    import ibis
+
+    opened, orders = _opened(facts, windows), facts.orders
+    if facts.product_id is not None:
+        orders = orders.semi_join(facts.product_orders, "order_id")
+    delivered = windows.inner_join(
+        orders, [orders.delivered_at >= windows.start, orders.delivered_at < windows.until]
+    ).select("window", "customer_id")
+    rows = ibis.union(
+        opened.mutate(numerator=_whole(1), denominator=_whole(0)),
+        delivered.mutate(numerator=_whole(0), denominator=_whole(1)),
+    )
+    amounts = rows.group_by(["window", "customer_id"]).aggregate(
+        numerator=rows.numerator.sum().cast("int64"),
+        denominator=rows.denominator.sum().cast("int64"),
+    )
+    return Expression(
+        named({NUMERATOR: _known(opened), DENOMINATOR: _known(delivered)}),
+        amounts.mutate(detail=0.0),
+    )
+
+
+def _opened(facts: Any, windows: Any) -> Any:
+    complaints = facts.complaints
+    if facts.product_id is not None:
+        complaints = complaints.filter(complaints.product_id == facts.product_id)
+    return windows.inner_join(
+        complaints, [complaints.opened_at >= windows.start, complaints.opened_at < windows.until]
+    ).select("window", "customer_id")
+
+
+def _known(rows: Any) -> Any:
+    return rows.filter(rows.customer_id.notnull()).distinct()
+
+
+def _whole(value: int) -> Any:
+    """Return a whole number as a column of one type in every engine."""
+    import ibis
+
+    return ibis.literal(value, type="int64")
+
+
+COMPLAINTS = Kpi(
+    key="complaints",
+    title=_("Complaints"),
+    words=_(
+        "How many complaints were opened in the period, those of unknown customers included. "
+        "Withdrawn and merged ones don't count."
+    ),
+    example=_("52 were opened, one of them was withdrawn and one merged into another: 50."),
+    unit="count",
+    window="period",
+    interval="none",
+    define=define_complaints,
+    sets={NUMERATOR: _("Complained")},
+    group="complaints",
+    needs=("complaints",),
+    is_of_products=True,
+    is_of_purchases=False,
+    more_is_better=False,
+)
+
+COMPLAINTS_PER_1000_ORDERS = Kpi(
+    key="complaints_per_1000_orders",
+    title=_("Complaints per 1,000 purchases"),
+    words=_(
+        "Complaints opened in the period for every 1,000 purchases delivered in it, known and "
+        "unknown customers alike. A complaint may be about an earlier purchase."
+    ),
+    example=_("50 complaints, 2,000 purchases delivered: 25 per 1,000."),
+    unit="per_1000",
+    window="period",
+    interval="wilson",
+    define=define_per_1000_orders,
+    sets={NUMERATOR: _("Complained"), DENOMINATOR: _("Received something")},
+    group="complaints",
+    needs=(),
+    reads=("complaints",),
+    is_of_products=True,
+    more_is_better=False,
+)
+
 COMPLAINT_RATE = Kpi(
     key="complaint_rate",
     title=_("Complaint rate"),
@@ -74,4 +168,4 @@ COMPLAINT_RATE = Kpi(
     few=SMALL_N,
 )
 
-KPIS = (COMPLAINT_RATE,)
+KPIS = (COMPLAINT_RATE, COMPLAINTS, COMPLAINTS_PER_1000_ORDERS)

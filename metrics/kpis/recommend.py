@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from metrics.kpis.answers import latest_answers
 from metrics.kpis.base import DENOMINATOR, Expression, Kpi
 from metrics.kpis.retention import named
 
@@ -17,21 +18,7 @@ def define_nps(facts: Any, windows: Any) -> Expression:
 
     Answers without a customer count each; they are in no set.
     """
-    import ibis
-
-    answers = facts.responses
-    answers = answers.filter(answers.kind == "nps", answers.score.notnull())
-    inside = windows.inner_join(
-        answers, [answers.answered_at >= windows.start, answers.answered_at < windows.until]
-    )
-    person = ibis.ifelse(inside.customer_id.isnull(), -inside.response_id, inside.customer_id)
-    inside = inside.mutate(person=person)
-    rank = ibis.row_number().over(
-        group_by=["window", "person"],
-        order_by=[ibis.desc("answered_at"), ibis.desc("response_id")],
-    )
-    latest = inside.mutate(rank=rank)
-    latest = latest.filter(latest.rank == 0)
+    latest = latest_answers(facts, windows, "nps")
     up, down = latest.score >= 9, latest.score <= 6
     amounts = latest.group_by(["window", "customer_id"]).aggregate(
         numerator=(up.cast("int64").sum() - down.cast("int64").sum()).cast("int64"),

@@ -17,6 +17,7 @@ class Programme:
 
     def __init__(self, history: History, as_of: datetime, known_at: datetime) -> None:
         moment = min(as_of, known_at)
+        self.has_programme = bool(history.memberships)
         self.orders = history.counted(as_of, known_at)
         self.members = [
             (row, row.closed_at if row.closed_at and row.closed_at < moment else None)
@@ -32,6 +33,8 @@ class Programme:
             self.lots[entry.lot_id or 0].append(entry)
 
     def enrolment(self, window: Window) -> Sets:
+        if not self.has_programme:
+            return {}
         before = {row.customer_id for row, _end in self.members if row.joined_at < window.start}
         joined = {
             row.customer_id

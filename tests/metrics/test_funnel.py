@@ -1,0 +1,116 @@
+"""The funnel: its definitions against an oracle, and worked examples by hand."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from metrics.compute import computing
+from metrics.kpis import KPIS
+from tests.metrics.histories import History, store_of
+from tests.metrics.histories.facts import Bought, Enquired, Line
+from tests.metrics.histories.funnel import Funnel
+from tests.metrics.histories.strategies import (
+    AS_OF,
+    CUT,
+    KNOWN_AT,
+    PRODUCTS,
+    leads,
+    lines,
+    links,
+    orders,
+    windows,
+)
+from tests.requirements import tries
+
+pytestmark = [pytest.mark.any_database]
+ORACLES = {
+    "funnel_lead_to_first": Funnel.lead_to_first,
+    "funnel_first_to_paid": Funnel.first_to_paid,
+    "immediate_upsell_rate": Funnel.upsell,
+    "frontend_recipients": Funnel.recipients,
+    "frontend_effectiveness": Funnel.effectiveness,
+}
+histories = st.builds(
+    lambda bought, of_what, asked, linked: History(
+        orders=bought, lines=of_what, leads=asked, links=linked, products=PRODUCTS
+    ),
+    st.lists(orders(), min_size=1, max_size=12),
+    st.lists(lines(12), max_size=16),
+    st.lists(leads, max_size=8),
+    links,
+)
+
+
+def found_in(history: History, *keys: str) -> dict[str, list[Any]]:
+    with computing(store_of(history), **CUT) as computation:
+        return {key: computation.figures(KPIS[key], windows()) for key in keys}
+
+
+@pytest.mark.django_db
+@settings(
+    max_examples=tries(16),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(history=histories)
+def test_every_definition_of_the_funnel_is_what_a_plain_count_finds(history: History) -> None:
+    funnel = Funnel(history, AS_OF, KNOWN_AT)
+    for key, figures in found_in(history, *ORACLES).items():
+        for window, figure in zip(windows(), figures, strict=True):
+            expected = ORACLES[key](funnel, window)
+            sets = {name: sorted(ids) for name, ids in expected.items() if ids}
+            assert {name: list(ids) for name, ids in figure.sets.items() if len(ids)} == sets
+            assert figure.numerator == len(expected["numerator"])
+            assert figure.denominator == len(expected.get("denominator", ()))
+
+
+DAY = timedelta(days=1)
+JANUARY = windows()[2]
+START = JANUARY.start
+
+
+def bought(number: int, customer_id: int, at: Any, *, received: Any = None) -> Bought:
+    return Bought(customer_id, at, order_id=number, delivered_at=received or at)
+
+
+@pytest.mark.django_db
+def test_a_receipt_thirty_days_to_the_second_after_asking_is_too_late() -> None:
+    history = History(
+        products=PRODUCTS,
+        leads=[Enquired(1, START), Enquired(2, START), Enquired(3, START)],
+        orders=[
+            bought(1, 1, START, received=START + 30 * DAY),
+            bought(2, 2, START, received=START + 30 * DAY - timedelta(seconds=1)),
+            bought(3, 3, START - DAY),
+        ],
+        lines=[Line(1, 1), Line(2, 2), Line(3, 1)],
+    )
+    (figure,) = [one for one in found_in(history, "funnel_lead_to_first")["funnel_lead_to_first"]
+                 if one.period == "2026-01"]  # fmt: skip
+    assert (figure.numerator, figure.denominator) == (1, 3)
+    assert list(figure.sets["numerator"]) == [2]
+
+
+@pytest.mark.django_db
+def test_what_was_bought_with_the_first_product_counts_and_what_came_before_does_not() -> None:
+    history = History(
+        products=PRODUCTS,
+        orders=[
+            bought(1, 1, START, received=START + 5 * DAY),  # both in one purchase
+            bought(2, 2, START),
+            bought(3, 2, START - timedelta(seconds=1)),  # the core product first
+            bought(4, 3, START, received=START + 5 * DAY),
+            bought(5, 3, START + 34 * DAY),  # within 30 days of the receipt
+        ],
+        lines=[Line(1, 1), Line(1, 3), Line(2, 1), Line(3, 3), Line(4, 1), Line(5, 3)],
+    )
+    found = found_in(history, "funnel_first_to_paid", "frontend_effectiveness")
+    for figures in found.values():
+        (figure,) = [one for one in figures if one.period == "2026-01"]
+        assert list(figure.sets["numerator"]) == [1, 3]
+        assert list(figure.sets["denominator"]) == [1, 2, 3]

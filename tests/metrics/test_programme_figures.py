@@ -1,0 +1,116 @@
+"""Figures of the loyalty programme: definitions against an oracle, and an example by hand."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from metrics.compute import computing
+from metrics.kpis import KPIS
+from tests.metrics.histories import History, store_of
+from tests.metrics.histories.comparing import compare
+from tests.metrics.histories.facts import Joined, Scored
+from tests.metrics.histories.programme import Programme
+from tests.metrics.histories.strategies import (
+    AS_OF,
+    CUT,
+    KNOWN_AT,
+    instants,
+    known_people,
+    links,
+    orders,
+    recorded,
+    windows,
+)
+from tests.requirements import tries
+
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
+DAY = timedelta(days=1)
+JANUARY = windows()[2]
+
+
+@st.composite
+def lots(draw: st.DrawFn) -> list[Scored]:
+    """The entries of a lot: issued, and then used, given back or expired in part."""
+    lot_id, who, at = draw(st.integers(1, 10**6)), draw(known_people), draw(instants)
+    known = draw(recorded)
+    entries = [Scored(who, 100, at, transaction_id=lot_id * 10, lot_id=lot_id, issued_at=at,
+                      recorded_at=known)]  # fmt: skip
+    moves = [("redeem", -40), ("restore", 10), ("redeem", -20), ("expire", -50), ("reversal", -100)]
+    for number, (kind, points) in enumerate(draw(st.lists(st.sampled_from(moves), max_size=4)), 1):
+        entries.append(
+            Scored(
+                who,
+                points,
+                at + draw(st.integers(0, 400)) * DAY,
+                kind=kind,
+                transaction_id=lot_id * 10 + number,
+                lot_id=lot_id,
+                issued_at=at,
+                recorded_at=known,
+            )
+        )
+    return entries
+
+
+members = st.builds(
+    lambda who, at, wait, known: Joined(
+        who, at, recorded_at=known, closed_at=None if wait is None else at + wait * DAY
+    ),
+    known_people,
+    instants,
+    st.sampled_from([None, 10, 200]),
+    recorded,
+)
+histories = st.builds(
+    lambda found, joined, bought, linked: History(
+        points=[entry for lot in found for entry in lot],
+        memberships=joined,
+        orders=bought,
+        links=linked,
+    ),
+    st.lists(lots(), max_size=6, unique_by=lambda lot: lot[0].lot_id),
+    st.lists(members, max_size=6),
+    st.lists(orders(), max_size=6),
+    links,
+)
+
+
+@settings(
+    max_examples=tries(16),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(history=histories)
+def test_the_programme_s_figures_are_what_a_plain_count_finds(history: History) -> None:
+    programme = Programme(history, AS_OF, KNOWN_AT)
+    oracles = {
+        "loyalty_enrolment_rate": programme.enrolment,
+        "loyalty_active_rate": programme.active,
+        "loyalty_redemption_rate": programme.redemption,
+        "loyalty_breakage_rate": programme.breakage,
+    }
+    compare(history, oracles)
+
+
+def test_of_a_month_s_points_a_third_is_used_and_the_rest_expires() -> None:
+    at = JANUARY.start
+
+    def entry(kind: str, points: int, days: int, number: int) -> Scored:
+        return Scored(1, points, at + days * DAY, kind=kind, transaction_id=number, lot_id=1,
+                      issued_at=at)  # fmt: skip
+
+    history = History(
+        points=[entry("earn", 300, 0, 1), entry("redeem", -150, 3, 2), entry("restore", 50, 4, 3),
+                entry("expire", -200, 40, 4)]
+    )  # fmt: skip
+    with computing(store_of(history), **CUT) as computation:
+        (used,) = computation.figures(KPIS["loyalty_redemption_rate"], [JANUARY])
+        lost = computation.figures(KPIS["loyalty_breakage_rate"], windows())
+    assert (used.numerator, used.denominator) == (100, 300)
+    by_period = {figure.period: (figure.numerator, figure.denominator) for figure in lost}
+    assert by_period["2026-01"] == (0, 0)  # some were left then
+    assert by_period[""] == (200, 300)
