@@ -80,7 +80,7 @@ faults: install ## Kill processes and databases at work, again and again, and co
 .PHONY: mutants
 mutants: install ## Take guards away, change the code in small ways, and see whether the tests notice
 	$(RUN) scripts/mutants.py
-	$(UV) run --frozen $(SYNC) --with "mutmut>=3.2,<4" mutmut run
+	env -u DATABASE_URL $(UV) run --frozen $(SYNC) --with "mutmut>=3.2,<4" mutmut run --max-children $(JOBS)
 	$(UV) run --frozen $(SYNC) --with "mutmut>=3.2,<4" mutmut results
 
 .PHONY: static

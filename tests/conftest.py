@@ -25,11 +25,15 @@ from common.time import now
 from tests.cast import PASSWORD, make_customer
 from tests.requirements import (  # hooks: pytest finds them by their names here
     EVERY_EXAMPLE,
+    IS_MUTATED,
     pytest_collection_modifyitems,
     pytest_runtest_logreport,
     pytest_sessionfinish,
     session_is_on_postgres,
 )
+
+if IS_MUTATED:
+    from tests.mutation import copy_tables, django_db_modify_db_settings  # noqa: F401 - a fixture
 
 __all__ = ["pytest_collection_modifyitems", "pytest_runtest_logreport", "pytest_sessionfinish"]
 
@@ -67,8 +71,10 @@ def django_db_setup(
     django_db_setup: None, django_db_use_migrations: bool, django_db_blocker: Any
 ) -> None:
     """Put in what migrations would have put in."""
-    if not django_db_use_migrations:
-        with django_db_blocker.unblock():
+    with django_db_blocker.unblock():
+        if IS_MUTATED:
+            copy_tables()
+        if not django_db_use_migrations:
             _put_in_ready_rows()
 
 
