@@ -1,4 +1,4 @@
-"""Awarding one purchase by hand: locks, look-ups and rows as the service's, in bare statements."""
+"""Awarding one purchase by hand: the SQL that the service sends, as bare statements."""
 
 from __future__ import annotations
 
@@ -12,37 +12,66 @@ from zoneinfo import ZoneInfo
 import psycopg
 
 ORDER = """
-SELECT id FROM crm_order AS o WHERE id = %s AND NOT EXISTS (
-    SELECT FROM loyalty_pointstransaction WHERE source_key = 'earn:order:' || o.id || ':v1'
-) FOR NO KEY UPDATE
+SELECT o.id, ref, customer_id, ordered_at, delivered_at, amount, currency, location_id, channel
+FROM crm_order AS o
+WHERE o.id = ANY(%s::bigint[]) AND customer_id IS NOT NULL AND delivered_at IS NOT NULL
+    AND entry = 'live' AND status = 'delivered' AND ordered_at >= '2000-01-01'
+    AND NOT EXISTS (
+        SELECT 1 FROM loyalty_pointstransaction AS t
+        WHERE t.source_key = 'earn:order:' || o.id::varchar(20) || ':v1' LIMIT 1
+    )
+ORDER BY o.id FOR NO KEY UPDATE OF o
 """
-PURCHASE = """
-SELECT id, ref, customer_id, ordered_at, delivered_at, amount, currency FROM crm_order
-WHERE id = %s AND entry = 'live' AND status = 'delivered' AND delivered_at IS NOT NULL
+CUSTOMER = """
+SELECT id FROM crm_customer WHERE erased_at IS NULL AND id = ANY(%s::bigint[])
+ORDER BY id FOR NO KEY UPDATE
 """
-CUSTOMER = "SELECT id FROM crm_customer WHERE id = %s FOR NO KEY UPDATE"
-PERSON = "SELECT id, person_id FROM crm_customer WHERE id = %(id)s OR person_id = %(id)s"
+PERSON = """
+SELECT id, person_id FROM crm_customer
+WHERE id = ANY(%(ids)s::bigint[]) OR person_id = ANY(%(ids)s::bigint[])
+"""
 MEMBER = """
-SELECT a.id, m.status FROM loyalty_pointsaccount AS a
-JOIN loyalty_membership AS m ON m.id = a.membership_id WHERE m.customer_id = %s
+SELECT m.customer_id, a.id FROM loyalty_pointsaccount AS a
+JOIN loyalty_membership AS m ON m.id = a.membership_id WHERE m.customer_id = ANY(%s::bigint[])
 """
 ACCOUNT = """
-SELECT pending, active, held, debt, lapses_at FROM loyalty_pointsaccount WHERE id = %s FOR UPDATE
+SELECT id, pending, active, held, debt, lapses_at FROM loyalty_pointsaccount
+WHERE id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE
 """
-KEY = "SELECT 1 FROM loyalty_pointstransaction WHERE source_key = %s"
+STATUS = """
+SELECT a.id, m.customer_id, m.status FROM loyalty_pointsaccount AS a
+JOIN loyalty_membership AS m ON m.id = a.membership_id WHERE a.id = ANY(%s::bigint[])
+"""
+KEY = "SELECT source_key FROM loyalty_pointstransaction WHERE source_key = ANY(%s::text[])"
 DUE = """
-SELECT id, remaining, held, bucket, available_from, expires_at FROM loyalty_pointslot
-WHERE account_id = %(account)s AND remaining > 0
-    AND ((bucket = 'pending' AND available_from <= %(clock)s) OR expires_at <= %(clock)s)
+(SELECT id, account_id, transaction_id, original, remaining, held, bucket, available_from,
+    expires_at, lapses
+FROM loyalty_pointslot
+WHERE account_id = ANY(%(accounts)s::bigint[]) AND remaining > 0
+    AND available_from <= %(clock)s AND bucket = 'pending')
+UNION
+(SELECT id, account_id, transaction_id, original, remaining, held, bucket, available_from,
+    expires_at, lapses
+FROM loyalty_pointslot
+WHERE account_id = ANY(%(accounts)s::bigint[]) AND remaining > 0 AND expires_at <= %(clock)s)
+ORDER BY id
+"""
+IDS = """
+SELECT ARRAY(
+    SELECT nextval(pg_get_serial_sequence('loyalty_pointstransaction', 'id'))
+    FROM generate_series(1, 1)
+), ARRAY(
+    SELECT nextval(pg_get_serial_sequence('loyalty_pointslot', 'id')) FROM generate_series(1, %s)
+)
 """
 TRANSACTION = """
-INSERT INTO loyalty_pointstransaction (ref, account_id, kind, reason, points, source_key,
+INSERT INTO loyalty_pointstransaction (id, ref, account_id, kind, reason, points, source_key,
     request_hash, order_id, rule_version_id, actor, effective_at, recorded_at)
-VALUES (%s, %s, 'earn', %s, %s, %s, %s, %s, %s, 'system', %s, %s) RETURNING id
+VALUES (%s, %s, %s, 'earn', %s, %s, %s, %s, %s, %s, 'system', %s, %s)
 """
 LOT = """
-INSERT INTO loyalty_pointslot (account_id, transaction_id, original, remaining, bucket,
-    available_from) VALUES (%s, %s, %s, %s, %s, %s) RETURNING id
+INSERT INTO loyalty_pointslot (id, account_id, transaction_id, original, remaining, bucket,
+    available_from) VALUES (%s, %s, %s, %s, %s, %s, %s)
 """
 ENTRIES = """
 INSERT INTO loyalty_pointsentry (transaction_id, account_id, lot_id, bucket, amount)
@@ -65,34 +94,35 @@ def award(
 ) -> tuple[Any, ...] | None:
     """Write what a purchase earns, in a transaction of its own; return its row in the journal."""
     run = connection.execute
-    run(ORDER, [order_id]).fetchall()
-    found = run(PURCHASE, [order_id]).fetchone()
+    found = run(ORDER, [[order_id]]).fetchone()
     assert found
-    _id, order_ref, customer_id, _ordered_at, delivered_at, amount, _currency = found
-    run(CUSTOMER, [customer_id]).fetchall()
-    run(PERSON, {"id": customer_id}).fetchall()
-    member = run(MEMBER, [customer_id]).fetchone()
+    _id, order_ref, customer_id, _ordered_at, delivered_at, amount, *_others = found
+    run(CUSTOMER, [[customer_id]]).fetchall()
+    run(PERSON, {"ids": [customer_id]}).fetchall()
+    member = run(MEMBER, [[customer_id]]).fetchone()
     assert member
-    account_id = member[0]
-    account = run(ACCOUNT, [account_id]).fetchone()
+    account_id = member[1]
+    account = run(ACCOUNT, [[account_id]]).fetchone()
     assert account
-    pending, active = account[:2]
+    pending, active = account[1:3]
+    run(STATUS, [[account_id]]).fetchall()
     key = f"earn:order:{order_id}:v1"
-    assert run(KEY, [key]).fetchone() is None
+    assert run(KEY, [[key]]).fetchone() is None
     clock = datetime.now(delivered_at.tzinfo)
-    run(DUE, {"account": account_id, "clock": clock}).fetchall()
+    run(DUE, {"accounts": [account_id], "clock": clock}).fetchall()
     points = amount // 10_000
     ref = secrets.token_hex(6)
     asked = hashlib.sha256(json.dumps([order_id, customer_id]).encode()).hexdigest()
     told = (points, key, asked, order_id, version, delivered_at, clock)
     reason = "purchase" if points else "too_small"
-    [transaction_id] = run(TRANSACTION, (ref, account_id, reason, *told)).fetchone() or [0]
+    [transaction_id], lot_ids = run(IDS, [1 if points else 0]).fetchone() or ([0], [])
+    run(TRANSACTION, (transaction_id, ref, account_id, reason, *told))
     if points:
         at = delivered_at.astimezone(ZoneInfo(zone))
         day = at.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=15)
         bucket = "active" if day <= clock else "pending"
-        lot = (account_id, transaction_id, points, points, bucket, day)
-        [lot_id] = run(LOT, lot).fetchone() or [0]
+        [lot_id] = lot_ids
+        run(LOT, (lot_id, account_id, transaction_id, points, points, bucket, day))
         sides = (transaction_id, account_id, lot_id, bucket, points, transaction_id, -points)
         run(ENTRIES, sides)
         run(LINE, (transaction_id, version, f"order:{order_id}", amount, points))
