@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from metrics.engines.facts import Facts
     from metrics.engines.kernels import Cell, Orders
 
+LARGE = 500_000  # orders
 AUTO, IBIS_DUCKDB = "auto", "ibis-duckdb"
 ENGINES = (AUTO, IBIS_DUCKDB, "ibis-postgres", "ibis-spark")
 
@@ -111,6 +112,11 @@ class Computation:
             known_at=self.known_at,
             currency=settings.KEEPWELL_CURRENCY,
         )
+
+    @property
+    def is_large(self) -> bool:
+        """Whether what customers did in all windows at once may be too much for the memory."""
+        return sum(file.rows for file in self.store.manifest.of(ORDER_STATES)) > LARGE
 
     @property
     def cut(self) -> datetime:

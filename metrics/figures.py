@@ -266,7 +266,7 @@ def _flags(
 ) -> list[str]:
     people = _people(kpi, measure)
     wanted = {
-        ROLLING: kpi.looks_back and window.unit in SHORTER_THAN_LOOK_BACK,
+        ROLLING: kpi.looks_back and _is_short(window),
         LEFT_TRUNCATED: truncated,
         LARGE: kpi.limit is not None and low is not None and low > kpi.limit,
         SMALL_N: people < kpi.few,
@@ -275,6 +275,13 @@ def _flags(
         OBSERVATIONAL: kpi.observational,
     }
     return [name for name, is_so in wanted.items() if is_so]
+
+
+def _is_short(window: Window) -> bool:
+    """Whether neighbouring windows share most of their look-backs."""
+    if window.unit == "trailing":
+        return int(window.name.removesuffix("d")) < LOOK_BACK_DAYS
+    return window.unit in SHORTER_THAN_LOOK_BACK
 
 
 def _people(kpi: Kpi, measure: Measure) -> int:

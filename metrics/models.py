@@ -46,6 +46,7 @@ class RecomputeRun(models.Model):
     first_day = models.DateField(null=True)  # local day of the first loaded order
     last_day = models.DateField(null=True)  # and of the last one
     store_id = models.CharField(max_length=32, blank=True)  # whose lock the run holds
+    progress = models.JSONField(default=dict)  # {"phase", "done", "of"} while it runs
     error = models.CharField(max_length=500, blank=True)
 
     class Meta:
@@ -79,19 +80,42 @@ class MemberSet(models.Model):
         return f"{self.size} customers"
 
 
+class SliceSet(models.Model):
+    """Some of the customers, by which a run cut its figures: of a shop, with a tag.
+
+    dimension: ``location=north``, as in :attr:`Snapshot.dimension`.  label: its name for people.
+    """
+
+    run = models.ForeignKey(RecomputeRun, on_delete=models.CASCADE, related_name="slices")
+    dimension = models.CharField(max_length=140)
+    label = models.CharField(max_length=255)
+    size = models.PositiveIntegerField()
+    members = models.ForeignKey(MemberSet, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["run", "dimension"], name="slice_set_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.dimension
+
+
 class Snapshot(models.Model):
     """A figure of one period as a run found it; shown by the pages, never changed.
 
-    period: ``2026-Q1`` …, empty for everything up to as_of.  unit: of the period, or ``all``.
-    dimension: a slice such as ``product=SKU``; empty for everybody.
-    numerator: a count, or an amount of money.
+    period: ``2026-Q1`` …, ``90d`` for the days before as_of, empty for everything up to then.
+    unit: of the period, ``trailing`` or ``all``.
+    dimension: a slice such as ``location=north``; empty for everybody. Slices have no sets of
+    their own: who is behind one is who is in the set and in the slice.
+    numerator: a count, or an amount of money.  denominator: a count, or money in 1/10,000.
     """
 
     run = models.ForeignKey(RecomputeRun, on_delete=models.CASCADE, related_name="snapshots")
     kpi = models.CharField(max_length=40)
     period = models.CharField(max_length=10, blank=True)
     unit = models.CharField(max_length=8)
-    dimension = models.CharField(max_length=80, blank=True)
+    dimension = models.CharField(max_length=140, blank=True)
     starts_on = models.DateField(null=True)  # first local day of the period; orders a trend
     value = models.DecimalField(max_digits=24, decimal_places=6, null=True)
     numerator = MoneyField()
@@ -109,7 +133,7 @@ class Snapshot(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["run", "unit", "starts_on"], name="snapshot_trend"),
+            models.Index(fields=["run", "dimension", "unit", "starts_on"], name="snapshot_trend"),
         ]
 
     def __str__(self) -> str:
@@ -135,13 +159,15 @@ class SnapshotSet(models.Model):
 class CohortCell(models.Model):
     """Who of a month's new customers bought again so many months later; empty cells have no row.
 
-    amount: what they spent in that month, in the organisation's currency.
+    amount: what they spent in that month, in the organisation's currency.  profit: what it brought
+    after its costs.
     """
 
     run = models.ForeignKey(RecomputeRun, on_delete=models.CASCADE, related_name="cells")
     cohort = models.CharField(max_length=7)  # 2026-05
     offset = models.PositiveSmallIntegerField()
     amount = MoneyField()
+    profit = MoneyField(null=True)
     members = models.ForeignKey(MemberSet, on_delete=models.PROTECT, related_name="+")
 
     class Meta:
@@ -151,6 +177,30 @@ class CohortCell(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cohort} + {self.offset}"
+
+
+class MapCell(models.Model):
+    """Who stands where on a map of all customers; empty cells have no row.
+
+    map: see :data:`metrics.maps.MAPS`; x, y: places on its axes.  amount: what the map adds up, in
+    the organisation's currency.
+    """
+
+    run = models.ForeignKey(RecomputeRun, on_delete=models.CASCADE, related_name="map_cells")
+    map = models.CharField(max_length=20)
+    x = models.PositiveSmallIntegerField()
+    y = models.PositiveSmallIntegerField()
+    customers = models.PositiveIntegerField()
+    amount = MoneyField()
+    members = models.ForeignKey(MemberSet, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["run", "map", "x", "y"], name="map_cell_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.map} {self.x}, {self.y}"
 
 
 class Trial(models.Model):

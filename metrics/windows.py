@@ -13,11 +13,17 @@ LOOK_BACK_DAYS = 90  # W: a customer is active at t after an order in [t - W, t)
 YEAR_DAYS = 365
 WindowUnit = PeriodUnit | Literal["all", "trailing"]
 YEARS_KEPT = 10  # older periods are computed when asked for
+WEEKS_KEPT = 26
+TRAILING_DAYS = (30, 90, 365)
+# How many of the last periods are kept by slice as well.
+SLICED: dict[WindowUnit, int] = {"month": 36, "quarter": 13, "year": 5, "trailing": 3, "all": 1}
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
     """A period as seen at ``as_of``, or everything up to then (unit ``all``, empty name).
+
+    Unit ``trailing``: so many local days up to ``as_of``, named ``90d``.
 
     start, end: aware UTC, half-open; ``until``: the end, or ``as_of`` where that is earlier.
     look_start, look_until: where the look-backs of start and until begin.
@@ -62,14 +68,43 @@ def window_of(period: Period | None, *, as_of: datetime, known_at: datetime) -> 
         start, end = datetime(1900, 1, 1, tzinfo=UTC), as_of
     else:
         start, end = period.start, period.end
+    name, unit = str(period or ""), period.unit if period else "all"
+    return _window(name, unit, start, end, as_of=as_of, known_at=known_at)
+
+
+def trailing_window(days: int, *, as_of: datetime, known_at: datetime) -> Window:
+    """Return the window of so many local days up to ``as_of``."""
+    start = days_before(as_of, days)
+    return _window(f"{days}d", "trailing", start, as_of, as_of=as_of, known_at=known_at)
+
+
+def parse_window(text: str, *, as_of: datetime, known_at: datetime) -> Window:
+    """Return the window of a period or of trailing days (``90d``), as they are written.
+
+    :raises ValidationError: neither.
+    """
+    if (days := text.removesuffix("d")).isdecimal() and text != days and int(days) in TRAILING_DAYS:
+        return trailing_window(int(days), as_of=as_of, known_at=known_at)
+    return window_of(Period.parse(text), as_of=as_of, known_at=known_at)
+
+
+def _window(
+    name: str,
+    unit: WindowUnit,
+    start: datetime,
+    end: datetime,
+    *,
+    as_of: datetime,
+    known_at: datetime,
+) -> Window:
     until = max(start, min(end, as_of))
     return Window(
-        name=str(period or ""),
-        unit=period.unit if period else "all",
+        name=name,
+        unit=unit,
         start=start,
         end=end,
         until=until,
-        look_start=days_before(start, LOOK_BACK_DAYS) if period else start,
+        look_start=start if unit == "all" else days_before(start, LOOK_BACK_DAYS),
         look_until=days_before(until, LOOK_BACK_DAYS),
         year_until=days_before(until, YEAR_DAYS),
         observed=min(as_of, known_at),
@@ -92,20 +127,33 @@ def periods_between(first: date, last: date, unit: PeriodUnit) -> Iterator[Perio
 def windows_kept(
     *, first_day: date | None, last_day: date | None, as_of: datetime, known_at: datetime
 ) -> list[Window]:
-    """Return the windows of a recompute: months, quarters, years with facts, and everything.
+    """Return the windows of a recompute: everything, the last days, and periods with facts.
 
+    Of weeks only the last ones.
     first_day, last_day: local days of the first and last fact. The last complete period of each
     unit and the present one are always among them.
     """
     today = local_date(as_of)
     windows = [window_of(None, as_of=as_of, known_at=known_at)]
-    units: tuple[PeriodUnit, ...] = ("month", "quarter", "year")
+    windows += [trailing_window(d, as_of=as_of, known_at=known_at) for d in TRAILING_DAYS]
+    units: tuple[PeriodUnit, ...] = ("week", "month", "quarter", "year")
     for unit in units:
         present = Period.containing(today, unit)
         wanted = {present, present.shifted(-1)}
         if first_day and last_day:
             last = min(today, last_day + timedelta(days=LOOK_BACK_DAYS + 31))
             first = max(first_day, date(max(last.year - YEARS_KEPT + 1, 1900), 1, 1))
+            if unit == "week":
+                first = max(first, last - timedelta(weeks=WEEKS_KEPT))
             wanted |= set(periods_between(first, last, unit))
         windows += [window_of(p, as_of=as_of, known_at=known_at) for p in sorted(wanted)]
     return windows
+
+
+def sliced_windows(windows: list[Window]) -> set[str]:
+    """Return the names of the windows that are kept by slice as well: the last ones."""
+    names: set[str] = set()
+    for unit, most in SLICED.items():
+        mine = [window.name for window in windows if window.unit == unit]
+        names |= set(mine[-most:])
+    return names

@@ -162,7 +162,8 @@ def _bury_dead_runs(now: datetime) -> None:
 
 
 def _carry_out(run: RecomputeRun, *, now: datetime, full: bool) -> None:
-    from metrics.services.snapshots import prune_runs, write_figures
+    from metrics.services.pruning import prune_runs
+    from metrics.services.snapshots import write_figures
 
     began = time.monotonic()
     marks = change_marks()
