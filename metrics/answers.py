@@ -20,14 +20,15 @@ from metrics.kpis.base import Kpi
 from metrics.selectors.figures import find_snapshot, snapshot_document
 from metrics.selectors.people import members_of
 from metrics.selectors.runs import latest_run
-from metrics.windows import last_complete, window_of
+from metrics.slices import parse_slice
+from metrics.windows import last_complete, parse_window, window_of
 
 
-class SegmentsNotThere(DomainError):
-    """Figures can't be cut by segments yet."""
+class NotOfSome(DomainError):
+    """The figure can't be said of some customers only."""
 
-    code = "segments_not_there"
-    message = _("Segments are not there yet; leave --segment out.")
+    code = "not_of_some"
+    message = _("This figure is of the whole business; leave --segment out.")
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def answer_figure(
     key: str,
     *,
     now: datetime,
-    period: Period | None = None,
+    period: Period | str | None = None,
     as_of: datetime | None = None,
     known_at: datetime | None = None,
     segment: str | None = None,
@@ -51,12 +52,14 @@ def answer_figure(
 ) -> FigureAnswer:
     """Return one figure.
 
-    period: None means the last complete month at as_of, or for figures of everything up to a
-    moment that moment itself. Without as_of and known_at those of the latest recompute are meant.
+    period: a period, or ``90d`` for the days up to as_of. None means the last complete month at
+    as_of, or for figures of everything up to a moment that moment itself. Without as_of and
+    known_at those of the latest recompute are meant.
+    segment: of some customers only; see :func:`metrics.slices.parse_slice`.
 
-    :raises ValidationError: no such figure or engine.
-    :raises SegmentsNotThere: a segment was asked for.
-    :raises NotFound: no such product.
+    :raises ValidationError: no such figure, engine, period or kind of slice.
+    :raises NotOfSome: the figure can't be cut.
+    :raises NotFound: no such product, shop, tag, segment, ….
     """
     if key not in KPIS:
         raise ValidationError(
@@ -64,21 +67,31 @@ def answer_figure(
             code="kpi",
             params={"key": key, "keys": ", ".join(KPIS)},
         )
-    if segment:
-        raise SegmentsNotThere
     kpi = KPIS[key]
+    dimension = parse_slice(segment) if segment else ""
+    if dimension and not kpi.is_sliced:
+        raise NotOfSome
     if not (as_of or known_at):
         run = latest_run()
         if run:
             period = period or _default_period(kpi, run.as_of)
             if not (product_sku or engine) and (
-                snapshot := find_snapshot(run, key, str(period or ""))
+                snapshot := find_snapshot(run, key, str(period or ""), dimension=dimension)
             ):
                 return FigureAnswer(
                     snapshot_document(snapshot), lambda name: members_of(snapshot, name)
                 )
             as_of, known_at = run.as_of, run.known_at
-    return _computed(kpi, period, now, as_of, known_at, product_sku, engine or AUTO)
+    asked = _Asked(kpi, str(period or ""), dimension, product_sku)
+    return _computed(asked, now, as_of, known_at, engine or AUTO)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    kpi: Kpi
+    period: str
+    dimension: str
+    product_sku: str | None
 
 
 def _default_period(kpi: Kpi, as_of: datetime) -> Period | None:
@@ -86,21 +99,18 @@ def _default_period(kpi: Kpi, as_of: datetime) -> Period | None:
 
 
 def _computed(
-    kpi: Kpi,
-    period: Period | None,
-    now: datetime,
-    as_of: datetime | None,
-    known_at: datetime | None,
-    product_sku: str | None,
-    engine: str,
+    asked: _Asked, now: datetime, as_of: datetime | None, known_at: datetime | None, engine: str
 ) -> FigureAnswer:
     known_at = known_at or now
     as_of = as_of or min(now, known_at)
-    period = period or _default_period(kpi, as_of)
-    window = window_of(period, as_of=as_of, known_at=known_at)
+    cut: dict[str, Any] = {"as_of": as_of, "known_at": known_at}
+    period = asked.period or str(_default_period(asked.kpi, as_of) or "")
+    window = parse_window(period, **cut) if period else window_of(None, **cut)
     store = sync_facts(now=now).store
-    with computing(store, as_of=as_of, known_at=known_at, engine=engine) as computation:
-        [figure] = computation.figures(kpi, [window], product_sku=product_sku)
+    with computing(store, engine=engine, **cut) as computation:
+        [figure] = computation.figures(
+            asked.kpi, [window], product_sku=asked.product_sku, dimension=asked.dimension
+        )
     sets = {name: [int(customer_id) for customer_id in ids] for name, ids in figure.sets.items()}
     return FigureAnswer(
         document(figure, as_of=as_of, known_at=known_at, computed_at=now),

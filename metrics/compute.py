@@ -59,14 +59,30 @@ class Computation:
     closing: ExitStack
 
     def figures(
-        self, kpi: Kpi, windows: list[Window], *, product_sku: str | None = None
+        self,
+        kpi: Kpi,
+        windows: list[Window],
+        *,
+        product_sku: str | None = None,
+        dimension: str = "",
     ) -> list[Figure]:
         """Return the figure for each window, in their order.
 
+        dimension: a slice such as ``location=north``; empty for everybody.
+
         See :meth:`measures` for errors.
+
+        :raises NotFound: no such slice.
         """
         measures = self.measures(kpi, windows, product_sku=product_sku)
-        return [figure_of(kpi, w, measures[w.name], self.surroundings) for w in windows]
+        if dimension:
+            from metrics.engines.cutting import cut_to
+            from metrics.slices import find_slice
+
+            ids = find_slice(self, dimension).ids
+            measures = {name: cut_to(measure, ids) for name, measure in measures.items()}
+        around = self.surroundings
+        return [figure_of(kpi, w, measures[w.name], around, dimension=dimension) for w in windows]
 
     def measures(
         self, kpi: Kpi, windows: list[Window], *, product_sku: str | None = None

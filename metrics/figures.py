@@ -120,6 +120,7 @@ def document(figure: Figure, *, as_of: datetime, known_at: datetime, computed_at
     Amounts are decimal strings, counts whole numbers. A sliced figure says whose it is under
     ``segment``.
     """
+    of_some = {"segment": figure.dimension} if figure.dimension else {}
     return {
         "key": figure.kpi.key,
         "period": figure.period or None,
@@ -137,6 +138,7 @@ def document(figure: Figure, *, as_of: datetime, known_at: datetime, computed_at
         "complete": figure.is_complete,
         "flags": figure.flags,
         "definition": str(figure.kpi.words),
+        **of_some,
     }
 
 

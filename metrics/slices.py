@@ -74,7 +74,8 @@ def parse_slice(text: str) -> str:
     if dimension not in DIMENSIONS or not value:
         raise ValidationError(
             _(
-                "%(given)s is no group of customers. Name a segment, or one of these with a value: %(known)s."
+                "%(given)s names no group of customers. "
+                "Name a segment, or one of these with a value: %(known)s."
             ),
             code="segment",
             params={"given": text, "known": ", ".join(f"{one}=…" for one in DIMENSIONS)},
@@ -189,10 +190,11 @@ def _segment_names(value: str) -> Names:
 
 
 def _tier_names(value: str) -> Names:
-    from loyalty.models import Tier
+    from loyalty.selectors.tiers import list_tiers
 
-    rows = Tier.objects.filter(name=value) if value else Tier.objects.all()
-    return {ref: (name, name) for ref, name in rows.values_list("ref", "name")}
+    return {
+        tier.ref: (tier.name, tier.name) for tier in list_tiers() if not value or tier.name == value
+    }
 
 
 def _product_names(value: str) -> Names:

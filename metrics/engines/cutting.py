@@ -144,8 +144,9 @@ class Cutter:
         return places
 
 
-def _whole(sums: NDArray[np.float64]) -> Ints:
-    return np.rint(sums).astype(np.int64)
+def _whole(sums: NDArray[Any]) -> Ints:
+    found: Ints = np.rint(sums).astype(np.int64)
+    return found
 
 
 def _is_in(ids: Ints, some: Ints) -> Any:
@@ -156,4 +157,5 @@ def _is_in(ids: Ints, some: Ints) -> Any:
 
 
 def _inside(ids: Ints, some: Ints) -> Ints:
-    return ids[_is_in(ids, some)]
+    found: Ints = ids[_is_in(ids, some)]
+    return found

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from common.errors import NotFound
 from crm.models import Customer
-from metrics.models import CohortCell, MemberSet, Snapshot
+from metrics.models import CohortCell, MapCell, MemberSet, SliceSet, Snapshot, SnapshotSet
 
 PAGE_SIZE = 50
 CHUNK = 500
@@ -27,15 +28,74 @@ class PeoplePage:
 
 
 def find_set(snapshot: Snapshot, name: str) -> MemberSet | None:
-    """Return a figure's set of that name; None when nobody is in it."""
-    return MemberSet.objects.filter(
-        pk__in=snapshot.sets.filter(name=name).values("members_id")
-    ).first()
+    """Return a figure's set of that name; None when nobody is in it.
+
+    Of a slice: those of everybody's set who are in the slice.
+    """
+    return _sets(snapshot, [name]).get(name)
 
 
 def set_sizes(snapshot: Snapshot) -> dict[str, int]:
-    """Return name → how many customers, of the sets behind a figure; one query."""
-    return dict(snapshot.sets.values_list("name", "members__size"))
+    """Return name → how many customers, of the sets behind a figure; one query, two of a slice."""
+    if not snapshot.dimension:
+        return dict(snapshot.sets.values_list("name", "members__size"))
+    return {name: found.size for name, found in _sets(snapshot).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A set at two periods, person by person. stayed: in both; came: only later; left: before."""
+
+    stayed: MemberSet
+    came: MemberSet
+    left: MemberSet
+
+    def find(self, part: str) -> MemberSet:
+        """Return one of the three parts by its name.
+
+        :raises NotFound: there is none.
+        """
+        if part not in ("stayed", "came", "left"):
+            raise NotFound
+        found: MemberSet = getattr(self, part)
+        return found
+
+
+def compare_people(before: Snapshot, after: Snapshot, name: str) -> Comparison:
+    """Return who stayed in a figure's set from one period to another, who came, who left.
+
+    Four queries at most, whatever the sizes.
+    """
+    old, new = (_bitmap(find_set(snapshot, name)) for snapshot in (before, after))
+    return Comparison(stayed=_kept(old & new), came=_kept(new - old), left=_kept(old - new))
+
+
+def _sets(snapshot: Snapshot, names: list[str] | None = None) -> dict[str, MemberSet]:
+    """A figure's sets by name, those without anybody left out."""
+    links = snapshot.sets.all()
+    if snapshot.dimension:
+        links = SnapshotSet.objects.filter(
+            snapshot__run=snapshot.run_id,
+            snapshot__kpi=snapshot.kpi,
+            snapshot__period=snapshot.period,
+            snapshot__dimension="",
+        )
+    links = links.select_related("members")
+    if names is not None:
+        links = links.filter(name__in=names)
+    found = {link.name: link.members for link in links}
+    if not snapshot.dimension:
+        return found
+    cut = _bitmap(find_slice_set(snapshot.run_id, snapshot.dimension))
+    parts = {name: _kept(_bitmap(members) & cut) for name, members in found.items()}
+    return {name: members for name, members in parts.items() if members.size}
+
+
+def find_slice_set(run_id: int, dimension: str) -> MemberSet | None:
+    """Return who is in a slice of a run; None when it has no such slice; one query."""
+    return MemberSet.objects.filter(
+        pk__in=SliceSet.objects.filter(run_id=run_id, dimension=dimension).values("members_id")
+    ).first()
 
 
 def find_cell_set(run_id: int, cohort: str, offset: int) -> MemberSet | None:
@@ -44,6 +104,13 @@ def find_cell_set(run_id: int, cohort: str, offset: int) -> MemberSet | None:
         pk__in=CohortCell.objects.filter(run_id=run_id, cohort=cohort, offset=offset).values(
             "members_id"
         )
+    ).first()
+
+
+def find_map_set(run_id: int, name: str, x: int, y: int) -> MemberSet | None:
+    """Return who stands at a place of a map; None when nobody does."""
+    return MemberSet.objects.filter(
+        pk__in=MapCell.objects.filter(run_id=run_id, map=name, x=x, y=y).values("members_id")
     ).first()
 
 
@@ -74,6 +141,17 @@ def list_people(ids: Iterable[int]) -> Iterator[Customer]:
     while chunk := list(islice(rest, CHUNK)):
         found = Customer.objects.only("ref", "external_id").in_bulk(chunk)
         yield from (found[customer_id] for customer_id in chunk if customer_id in found)
+
+
+def _bitmap(members: MemberSet | None) -> Any:
+    from pyroaring import BitMap
+
+    return BitMap() if members is None else _ids(members)
+
+
+def _kept(bitmap: Any) -> MemberSet:
+    """A set that is not in the database."""
+    return MemberSet(size=len(bitmap), members=bitmap.serialize())
 
 
 def _ids(members: MemberSet) -> Any:

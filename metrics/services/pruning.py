@@ -7,8 +7,15 @@ from typing import Any
 from django.db import connection, models
 from django.db.models import Exists, OuterRef
 
-from metrics.models import CohortCell, MapCell, MemberSet, RecomputeRun, SliceSet, Snapshot
-from metrics.models import SnapshotSet
+from metrics.models import (
+    CohortCell,
+    MapCell,
+    MemberSet,
+    RecomputeRun,
+    SliceSet,
+    Snapshot,
+    SnapshotSet,
+)
 from metrics.services.writing import CHUNK_ROWS, chunks
 
 KEPT_RUNS = 2  # of the present moment; a reader may still be in the one before
@@ -23,7 +30,10 @@ def prune_runs() -> None:
     runs = RecomputeRun.objects.order_by("-finished_at", "-id")
     done = runs.filter(status=RecomputeRun.Status.DONE)
     failed = runs.filter(status=RecomputeRun.Status.FAILED)
-    old = [*done.filter(is_pinned=False)[KEPT_RUNS:], *done.filter(is_pinned=True)[KEPT_PINNED_RUNS:]]
+    old = [
+        *done.filter(is_pinned=False)[KEPT_RUNS:],
+        *done.filter(is_pinned=True)[KEPT_PINNED_RUNS:],
+    ]
     forgotten = failed[KEPT_FAILURES:]
     for run in [*old, *failed]:
         _empty(run)

@@ -147,9 +147,7 @@ class _Progress:
 def _write_slices(run: RecomputeRun, slices: list[Any], keeper: SetKeeper) -> None:
     keys = keeper.keep(one.ids for one in slices)
     SliceSet.objects.bulk_create(
-        SliceSet(
-            run=run, dimension=one.name, label=one.label, size=len(one.ids), members_id=key
-        )
+        SliceSet(run=run, dimension=one.name, label=one.label, size=len(one.ids), members_id=key)
         for one, key in zip(slices, keys, strict=True)
     )
 
@@ -180,5 +178,3 @@ def _without_gaps(months: list[Window]) -> list[Window]:
             break
         kept.append(month)
     return kept
-
-

@@ -81,9 +81,7 @@ def _of_bytes(rows: list[MemberSet]) -> Iterator[list[MemberSet]]:
         yield some
 
 
-def write_snapshots(
-    run: RecomputeRun, figures: Iterable[tuple[Figure, Window, Sets]]
-) -> None:
+def write_snapshots(run: RecomputeRun, figures: Iterable[tuple[Figure, Window, Sets]]) -> None:
     """Write figures of everybody, with the sets of people behind them."""
     for chunk in chunks(figures, CHUNK_ROWS):
         with transaction.atomic():

@@ -34,7 +34,7 @@ Status = RecomputeRun.Status
 
 
 def snapshot(key: str, period: str) -> Snapshot:
-    return Snapshot.objects.get(kpi=key, period=period)
+    return Snapshot.objects.get(kpi=key, period=period, dimension="")
 
 
 def test_it_keeps_every_figure_with_the_people_behind_it() -> None:
@@ -119,7 +119,7 @@ def test_the_sweep_recomputes_when_an_order_came_and_then_rests() -> None:
 
 
 def snapshot_of(run: RecomputeRun | None, key: str, period: str) -> Snapshot:
-    return Snapshot.objects.get(run=run, kpi=key, period=period)
+    return Snapshot.objects.get(run=run, kpi=key, period=period, dimension="")
 
 
 @pytest.mark.parametrize("change", ["complaint", "answer", "changed order"])

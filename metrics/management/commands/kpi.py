@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from common.command import Answer, KeepwellCommand
-from common.time import Period, now
+from common.time import now
 from metrics.answers import FigureAnswer, answer_figure
 from metrics.compute import ENGINES
 from metrics.management.options import engine, instant
@@ -24,10 +24,14 @@ class Command(KeepwellCommand):
     def add_options(self, parser: CommandParser) -> None:
         """Which figure, when, of whom."""
         parser.add_argument("key", metavar="KEY", help="such as retention_rate")
-        parser.add_argument("--period", help="YYYY-MM, YYYY-Qn, YYYY-Wnn or YYYY")
+        parser.add_argument("--period", help="YYYY-MM, YYYY-Qn, YYYY-Wnn, YYYY, or 30d, 90d, 365d")
         parser.add_argument("--as-of", metavar="ISO", help="facts that occurred before this")
         parser.add_argument("--known-at", metavar="ISO", help="as known at this moment")
-        parser.add_argument("--segment", metavar="REF", help="only these customers (not there yet)")
+        parser.add_argument(
+            "--segment",
+            metavar="REF",
+            help="only these customers: a segment's key, or location=CODE, tag=NAME, …",
+        )
         parser.add_argument("--product", metavar="SKU", help="complaint_rate: only this product")
         parser.add_argument("--members", metavar="FILE", help="write the people behind it as CSV")
         parser.add_argument("--engine", choices=ENGINES, help="default: auto")
@@ -37,7 +41,7 @@ class Command(KeepwellCommand):
         found = answer_figure(
             options["key"],
             now=now(),
-            period=Period.parse(options["period"]) if options["period"] else None,
+            period=options["period"],
             as_of=instant(options["as_of"]),
             known_at=instant(options["known_at"]),
             segment=options["segment"],
