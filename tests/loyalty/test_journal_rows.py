@@ -11,6 +11,7 @@ from django.db import transaction
 from common.errors import InvalidInput
 from common.models import Event
 from loyalty.models import PointsAccount, PointsLot, PointsTransaction
+from loyalty.selectors.rewards import Problem, explain_problem
 from loyalty.services.catch_up import catch_up
 from loyalty.services.consumption import TooFewPoints
 from loyalty.services.holds import capture_hold
@@ -156,6 +157,7 @@ def test_refusals_say_what_is_missing(programme, clock) -> None:
     with pytest.raises(RewardUnavailable) as unavailable:
         redeem(kate, sold_out)
     assert unavailable.value.code == "sold_out"
+    assert unavailable.value.message == explain_problem(sold_out, Problem.SOLD_OUT)
     payment = make_reward("payment", points=1)
     for amount, text in [
         (None, "Say how much the purchase comes to."),
