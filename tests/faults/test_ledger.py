@@ -29,6 +29,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.system]
 IN_FULL = int(os.environ.get("KEEPWELL_FAULT_ROUNDS", "1")) > 1
 ON_POSTGRES = (20_000, 8, 12) if IN_FULL else (2_000, 8, 3)  # operations, processes, kills
 ON_SQLITE = (5_000, 3) if IN_FULL else (1_000, 3)
+AT_WORK = 10  # operations answered from one kill to the next, at the least
 SAME = ("transaction", "refund", "redemption", "reversed", "hold", "captured", "adjustment")
 AT_LEAST = ("merge", "split")  # whoever asks again after a kill hears that it was done
 
@@ -145,19 +146,21 @@ def test_no_point_is_lost_or_doubled_whoever_is_killed(world: World) -> None:
     workers = {slot: begin(world, slot, count, processes) for slot in range(processes)}
     moments = [count * (number + 1) // (crashes + 1) for number in range(crashes)]
     began, kills = time.monotonic(), 0
-    next_kill = began + 1
+    next_kill, enough = began + 1, 0
     while any(one.exitcode != 0 for one in workers.values()):
-        assert time.monotonic() < began + max(PATIENCE, count / 5), "it does not end"
+        assert time.monotonic() < began + max(PATIENCE, count / 2), "it does not end"
         time.sleep(0.1)
         for one in workers.values():
             assert one.exitcode in (None, 0), (world.folder / "errors").read_text()[-3000:]
-        if moments and lines_in(world.folder) >= moments[0]:
+        answered = lines_in(world.folder)
+        if moments and answered >= moments[0]:
             moments.pop(0)
             server.stop()
             server.start()
         busy = [slot for slot, one in workers.items() if one.exitcode is None]
-        if busy and time.monotonic() > next_kill:
-            next_kill = time.monotonic() + 1
+        # On a machine so busy that processes hardly get going, they are left alone a little.
+        if busy and time.monotonic() > next_kill and answered >= enough:
+            next_kill, enough = time.monotonic() + 1, answered + AT_WORK
             slot = chance.choice(busy)
             workers[slot].kill()
             workers[slot].join()
