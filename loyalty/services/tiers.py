@@ -15,6 +15,8 @@ from common.errors import Conflict, InvalidInput, NotFound
 from common.services import record_event
 from common.time import local_date, now, start_of_day
 from common.validators import clean_line
+from crm.models import Note
+from crm.services.notes import record_note
 from loyalty.models import Programme, Reward, RuleVersion, SweepMark, Tier, TierAssignment
 from loyalty.selectors.journal import find_account
 from loyalty.selectors.programme import get_programme
@@ -135,18 +137,22 @@ def grant_tier(
     happened_at: datetime,
     actor: str,
     last_day: date | None = None,
+    reason: str = "",
+    author_id: int | None = None,
 ) -> TierAssignment | None:
     """Give a member a tier by hand and return it; they climb further by themselves.
 
     tier_id: None ends what was given by hand: back to what was earned.
     last_day: local day until whose end it holds at least; None: until somebody ends it.
+    reason: in words, kept as the author's note about the customer, so that it can be erased.
     Again with the same day: writes nothing.
     Locks the points account until commit.
 
     :raises NotAMember: the customer has no points account.
     :raises NotFound: there is no such tier.
     :raises MembershipNotOpen: frozen or closed.
-    :raises InvalidInput: the day is over, or the member is in a higher tier already.
+    :raises InvalidInput: the day is over, the member is in a higher tier already, or the reason
+        is too long.
     """
     account = find_account(customer_id)
     if account is None:
@@ -167,6 +173,7 @@ def grant_tier(
         until = start_of_day(last_day + timedelta(days=1))
     mover.follow()
     present = mover.present_of(account.pk)
+    before = present and present.pk
     if tier is None:
         mover.end_grant(account.pk)
     elif present is not None and present.tier is not None and present.tier.rank > tier.rank:
@@ -174,7 +181,17 @@ def grant_tier(
         raise InvalidInput(fields={"tier": [text]})
     elif not _is_granted(present, tier, until):
         mover.grant(account.pk, tier, until)
-    return mover.present_of(account.pk)
+    assignment = mover.present_of(account.pk)
+    if reason.strip() and (assignment and assignment.pk) != before:
+        _write_down(reason, customer_id, happened_at=happened_at, actor=actor, author_id=author_id)
+    return assignment
+
+
+def _write_down(reason: str, customer_id: int, **by: Any) -> None:
+    try:
+        record_note(customer_id=customer_id, kind=Note.Kind.OTHER, text=reason, **by)
+    except InvalidInput as error:
+        raise InvalidInput(fields={"reason": error.fields.get("text", [str(error)])}) from error
 
 
 def _is_granted(present: TierAssignment | None, tier: Tier, until: datetime | None) -> bool:

@@ -24,13 +24,14 @@ from loyalty.selectors.holds import holds_of
 from loyalty.selectors.journal import find_account_by_ref
 from loyalty.selectors.members import journal_of, list_members, lots_of
 from loyalty.selectors.redemptions import redemptions_of
+from loyalty.selectors.referrals import brought_by, friends_of
 from loyalty.selectors.tiers import tier_history
 from loyalty.selectors.wording import worth_of
 from loyalty.views.moments import last_day_before
 from loyalty.views.sections import loyalty_sections
 
 PAGE_SIZE = 25
-LOTS_SHOWN, SPENT_SHOWN, ADJUSTMENTS_SHOWN, TIERS_SHOWN = 50, 50, 50, 50
+LOTS_SHOWN, SPENT_SHOWN, ADJUSTMENTS_SHOWN, TIERS_SHOWN, FRIENDS_SHOWN = 50, 50, 50, 50, 50
 
 
 @require_safe
@@ -76,7 +77,7 @@ def member(request: HttpRequest, ref: str) -> HttpResponse:
     balance = selectors.balances_of([account], at)[account.pk]
     show = request.GET.get("show", "")
     tabs = [("", _("Points")), ("spent", _("Rewards")), ("adjustments", _("Adjustments"))]
-    tabs.append(("tiers", _("Tiers")))
+    tabs += [("tiers", _("Tiers")), ("friends", _("Friends"))]
     context: dict[str, Any] = {
         "customer": customer,
         "membership": account.membership,
@@ -108,6 +109,11 @@ def member(request: HttpRequest, ref: str) -> HttpResponse:
         }
     elif context["show"] == "tiers":
         context["history"] = list(tier_history(customer.pk)[:TIERS_SHOWN])
+    elif context["show"] == "friends":
+        context |= {
+            "friends": list(friends_of(account.membership_id)[:FRIENDS_SHOWN]),
+            "brought_by": brought_by(account.membership_id),
+        }
     else:
         page = keyset_page(
             journal_of(customer),

@@ -1,4 +1,4 @@
-"""Freezing, opening again and closing a membership; replacing a card."""
+"""Freezing, opening again and closing a membership; its card, its tier, its code for friends."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.permissions import MANAGERS, roles_required
+from accounts.permissions import MANAGERS, WRITERS, roles_required
 from common.errors import DomainError, NotFound
 from common.requests import actor_of
 from common.time import now
+from crm.forms.refusals import show_refusal
 from crm.selectors import get_customer
+from loyalty.forms.members import TierGrantForm
 from loyalty.selectors.memberships import closing_of
 from loyalty.services.memberships import (
     close_membership,
@@ -22,6 +25,9 @@ from loyalty.services.memberships import (
     reissue_card,
     thaw_membership,
 )
+from loyalty.services.referrals import referral_code_of
+from loyalty.services.tiers import grant_tier
+from loyalty.views.members import member_account
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -99,3 +105,39 @@ def member_card(request: HttpRequest, ref: str) -> HttpResponse:
         return redirect("loyalty:member", ref)
     context = {"customer": customer, "membership": closing.membership}
     return render(request, "loyalty/member_card.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@roles_required(read=MANAGERS)
+def member_grant(request: HttpRequest, ref: str) -> HttpResponse:
+    """Give a member a tier by hand, or end that."""
+    account = member_account(ref)
+    customer = account.membership.customer
+    form = TierGrantForm(
+        request.POST if request.method == "POST" else None, programme=account.membership.programme
+    )
+    if request.method == "POST" and form.is_valid():
+        try:
+            grant_tier(
+                customer_id=customer.pk,
+                happened_at=now(),
+                actor=actor_of(request),
+                author_id=request.user.pk,
+                **form.content(),
+            )
+        except DomainError as error:
+            show_refusal(form, error)
+        else:
+            messages.success(request, _("The tier is changed."))
+            return redirect("loyalty:member", ref)
+    context = {"customer": customer, "form": form}
+    status = 422 if form.is_bound and form.errors else 200
+    return render(request, "loyalty/member_grant.html", context, status=status)
+
+
+@require_POST
+@roles_required(read=WRITERS)
+def member_code(request: HttpRequest, ref: str) -> HttpResponse:
+    """Make the code that a member gives to friends."""
+    referral_code_of(membership_id=member_account(ref).membership_id)
+    return redirect(f"{reverse('loyalty:member', args=[ref])}?show=friends")
