@@ -10,15 +10,16 @@ from django.db import transaction
 
 from common.errors import InvalidInput
 from common.models import Event
-from loyalty.models import PointsAccount, PointsLot, PointsTransaction
+from loyalty.models import PointsAccount, PointsLot, PointsTransaction, TermsVersion
 from loyalty.selectors.rewards import Problem, explain_problem
+from loyalty.services import award_points
 from loyalty.services.catch_up import catch_up
 from loyalty.services.consumption import TooFewPoints
 from loyalty.services.holds import capture_hold
 from loyalty.services.ledger import hash_request, lock_accounts
 from loyalty.services.redemption_reversal import reverse_redemption
 from loyalty.services.spending import RewardUnavailable
-from tests.cast import ACTOR
+from tests.cast import ACTOR, make_customer, make_order
 from tests.loyalty.spending import account_of, hold, make_member, make_reward, redeem
 
 pytestmark = pytest.mark.django_db
@@ -118,6 +119,23 @@ def test_points_given_back_to_a_lot_that_ends_this_instant_expire_at_once(progra
         -1,
     )
     assert account_of(kate).active == 9
+
+
+def test_points_given_back_lapse_when_they_would_have(open_with, clock) -> None:
+    open_with(pending_days=0)
+    first = TermsVersion.objects.get()
+    first.pk, first.number, first.valid_from = None, 2, clock() - timedelta(hours=1)
+    first.expiry, first.expiry_count = "inactivity", 1
+    first.save(force_insert=True)
+    order = make_order(customer=make_customer(), amount=20, ordered_at=clock())
+    award_points(order_id=order.pk, happened_at=clock(), actor=ACTOR)
+    clock.forward(days=1)
+    done = redeem(order.customer, make_reward(points=10))
+    lapses_at = account_of(order.customer).lapses_at
+    clock.forward(days=5)
+    reverse_redemption(redemption_id=done.pk, happened_at=clock(), actor=ACTOR)
+    assert lapses_at is not None
+    assert account_of(order.customer).lapses_at == lapses_at
 
 
 def test_points_given_back_go_where_each_lot_stands_now(programme, clock) -> None:
