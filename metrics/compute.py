@@ -94,7 +94,7 @@ class Computation:
         """
         if product_sku and not kpi.is_of_products:
             raise InvalidInput(_("This figure is not one of products."))
-        if not product_sku and not all(self.has_rows(table) for table in kpi.needs):
+        if not product_sku and not self.has_facts_of(kpi):
             return {window.name: Measure() for window in windows}
         if self.engine == AUTO and kpi.kernel and not product_sku:
             return kpi.kernel(self.orders, windows)
@@ -139,9 +139,20 @@ class Computation:
         """The moment up to which the state of things is known, as the facts have it."""
         return min(self.as_of, self.known_at).astimezone(UTC).replace(tzinfo=None)
 
+    def has_facts_of(self, kpi: Kpi) -> bool:
+        """Whether anybody can be in a figure."""
+        return all(self.has_rows(table) for table in kpi.needs)
+
     def has_rows(self, table: str) -> bool:
         """Whether there is any row of a fact table."""
         return any(file.rows for file in self.store.manifest.of(table))
+
+    @cached_property
+    def attributes(self) -> Any:
+        """What stands in each person's own record, as an Arrow table."""
+        rows = self.facts().customers
+        own = rows.filter(rows.record_id == rows.customer_id)
+        return self.arrow(own.select("customer_id", "location_id", "source", "industry", "country"))
 
     def arrow(self, table: Any) -> Any:
         """Carry out an ibis table over :meth:`facts`."""

@@ -258,9 +258,7 @@ def _attribute(column: str) -> Reader:
     def read(computation: Computation, codes: list[Any] | None) -> _Values | None:
         if not computation.has_rows("customers"):
             return None
-        rows = computation.facts().customers
-        own = rows.filter(rows.record_id == rows.customer_id)
-        return _values(computation.arrow(own.select("customer_id", column)))
+        return _values(computation.attributes.select(["customer_id", column]))
 
     return read
 

@@ -16,7 +16,7 @@ from metrics.models import (
     Snapshot,
     SnapshotSet,
 )
-from metrics.services.writing import CHUNK_ROWS, chunks
+from metrics.services.writing import CHUNK_SETS, chunks
 
 KEPT_RUNS = 2  # of the present moment; a reader may still be in the one before
 KEPT_PINNED_RUNS = 10
@@ -62,5 +62,5 @@ def _drop_unused_sets() -> None:
         for model in (SnapshotSet, CohortCell, MapCell, SliceSet)
     ]
     unused = list(MemberSet.objects.filter(*used).values_list("pk", flat=True))
-    for keys in chunks(unused, CHUNK_ROWS):
+    for keys in chunks(unused, CHUNK_SETS):
         MemberSet.objects.filter(pk__in=keys)._raw_delete("default")

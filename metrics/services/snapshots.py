@@ -15,7 +15,8 @@ from metrics.kpis import KPIS
 from metrics.kpis.base import Kpi, Measure
 from metrics.models import CohortCell, RecomputeRun, SliceSet
 from metrics.services.writing import (
-    CHUNK_ROWS,
+    CHUNK_SETS,
+    Row,
     SetKeeper,
     Sets,
     chunks,
@@ -82,21 +83,25 @@ class _FigureWriter:
         self._run, self._computation = run, computation
         self._cutter, self._keeper = cutter, keeper
         self._windows, self._sliced = windows, sliced_windows(windows)
+        # Where there are no facts at all, these say so.
+        cut: dict[str, Any] = {"as_of": run.as_of, "known_at": run.known_at}
+        self._present = windows_kept(first_day=None, last_day=None, **cut)
 
     def write(self, kpi: Kpi) -> None:
         """Write the figure of every window it has, and of every slice."""
-        left_out = ("trailing",) if kpi.per == "as_of" else ("all",)
-        windows = [window for window in self._windows if window.unit not in left_out]
+        left_out = "trailing" if kpi.per == "as_of" else "all"
+        windows = self._windows if self._computation.has_facts_of(kpi) else self._present
+        windows = [window for window in windows if window.unit != left_out]
         at_once = WINDOWS_AT_ONCE if self._computation.is_large else len(windows)
         for some in chunks(windows, at_once):
             measures = self._computation.measures(kpi, some)
-            write_snapshots(self._run, self._of_everybody(kpi, some, measures))
-            self.written += len(some)
+            whole = self._of_everybody(kpi, some, measures)
+            self.written += write_snapshots(self._run, kpi, whole)
             self.written += write_sliced(self._run, self._of_slices(kpi, some, measures))
 
     def _of_everybody(
         self, kpi: Kpi, windows: list[Window], measures: dict[str, Measure]
-    ) -> Iterator[tuple[Figure, Window, Sets]]:
+    ) -> Iterator[Row]:
         around = self._computation.surroundings
         figures = [figure_of(kpi, one, measures[one.name], around) for one in windows]
         named = [
@@ -156,7 +161,7 @@ def _write_cohorts(
     run: RecomputeRun, computation: Computation, windows: list[Window], keeper: SetKeeper
 ) -> None:
     months = _without_gaps([window for window in windows if window.unit == "month"])
-    for cells in chunks(computation.cohort_cells(months), CHUNK_ROWS):
+    for cells in chunks(computation.cohort_cells(months), CHUNK_SETS):
         keys = keeper.keep(cell.members for cell in cells)
         CohortCell.objects.bulk_create(
             CohortCell(

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import islice
 from typing import Any, TypeVar
 
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 
 from common.money import to_units
 from common.time import local_date
 from metrics.figures import Figure
+from metrics.kpis.base import Kpi
 from metrics.models import MemberSet, RecomputeRun, Snapshot, SnapshotSet
 from metrics.windows import Window
 
-CHUNK_ROWS = 400
+CHUNK_SETS = 400
 CHUNK_BYTES = 2_000_000
-# Rows of one statement's worth of slices; an SQLite transaction of so many takes some 50 ms.
-SLICED_ROWS = {"sqlite": 2_000, "postgresql": 20_000}
+# Rows of a transaction; on SQLite so many take some 30 ms.
+CHUNK_ROWS = {"sqlite": 2_000, "postgresql": 20_000}
 
 Item = TypeVar("Item")
-Sets = list[tuple[str, int]]  # name → primary key of the members
+Sets = list[tuple[str, int]]  # name and primary key of the members
+Row = tuple[Figure, Window, Sets]
 
 
 class SetKeeper:
@@ -39,12 +41,12 @@ class SetKeeper:
         """
         rows = [_member_set(ids) for ids in sets]
         new = {row.digest: row for row in rows if row.digest not in self._keys}
-        for digests in chunks(list(new), CHUNK_ROWS):
+        for digests in chunks(list(new), CHUNK_SETS):
             self._look_up(digests)
         missing = [row for digest, row in new.items() if digest not in self._keys]
         for some in _of_bytes(missing):
             MemberSet.objects.bulk_create(some)
-        for digests in chunks([row.digest for row in missing], CHUNK_ROWS):
+        for digests in chunks([row.digest for row in missing], CHUNK_SETS):
             self._look_up(digests)
         return [self._keys[row.digest] for row in rows]
 
@@ -74,44 +76,58 @@ def _of_bytes(rows: list[MemberSet]) -> Iterator[list[MemberSet]]:
     for row in rows:
         some.append(row)
         size += len(row.members)
-        if size > CHUNK_BYTES or len(some) == CHUNK_ROWS:
+        if size > CHUNK_BYTES or len(some) == CHUNK_SETS:
             yield some
             some, size = [], 0
     if some:
         yield some
 
 
-def write_snapshots(run: RecomputeRun, figures: Iterable[tuple[Figure, Window, Sets]]) -> None:
-    """Write figures of everybody, with the sets of people behind them."""
-    for chunk in chunks(figures, CHUNK_ROWS):
+def write_snapshots(run: RecomputeRun, kpi: Kpi, figures: Iterable[Row]) -> int:
+    """Write one figure's windows, with the sets of people behind them; return how many."""
+    rows = list(figures)
+    for chunk in chunks(rows, CHUNK_ROWS[connection.vendor]):
         with transaction.atomic():
-            rows = [_snapshot(run, figure, window) for figure, window, _sets in chunk]
-            Snapshot.objects.bulk_create(rows)
-            SnapshotSet.objects.bulk_create(
-                SnapshotSet(snapshot=row, name=name, members_id=key)
-                for row, (_figure, _window, sets) in zip(rows, chunk, strict=True)
+            _insert(Snapshot, _FIELDS, [_line(run, figure, window) for figure, window, _s in chunk])
+            names = [figure.period for figure, _window, _sets in chunk]
+            found = Snapshot.objects.filter(run=run, kpi=kpi.key, dimension="", period__in=names)
+            keys = dict(found.values_list("period", "pk"))
+            links = [
+                [keys[figure.period], name, key]
+                for figure, _window, sets in chunk
                 for name, key in sets
-            )
+            ]
+            _insert(SnapshotSet, ("snapshot_id", "name", "members_id"), links)
+    return len(rows)
 
 
 def write_sliced(run: RecomputeRun, figures: Iterable[tuple[Figure, Window]]) -> int:
     """Write figures of slices, which have no sets; return how many there were."""
     count = 0
-    for chunk in chunks(figures, SLICED_ROWS[connection.vendor]):
-        lines = [_line(run, figure, window) for figure, window in chunk]
-        with transaction.atomic(), connection.cursor() as cursor:
-            if connection.vendor == "postgresql":
-                with cursor.copy(f"COPY {_TABLE} ({_COLUMNS}) FROM STDIN") as copy:
-                    for line in lines:
-                        copy.write_row(line)
-            else:
-                marks = ", ".join(["%s"] * len(_FIELDS))
-                cursor.executemany(
-                    f"INSERT INTO {_TABLE} ({_COLUMNS}) VALUES ({marks})",  # noqa: S608
-                    [[_plain(value) for value in line] for line in lines],
-                )
-        count += len(lines)
+    for chunk in chunks(figures, CHUNK_ROWS[connection.vendor]):
+        with transaction.atomic():
+            _insert(Snapshot, _FIELDS, [_line(run, figure, window) for figure, window in chunk])
+        count += len(chunk)
     return count
+
+
+def _insert(model: type[models.Model], fields: Sequence[str], lines: list[list[Any]]) -> None:
+    """Write rows as the database likes it best. lines: values by column, as it takes them."""
+    if not lines:
+        return
+    table = connection.ops.quote_name(model._meta.db_table)
+    columns = ", ".join(connection.ops.quote_name(name) for name in fields)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+                for line in lines:
+                    copy.write_row(line)
+        else:
+            marks = ", ".join(["%s"] * len(fields))
+            cursor.executemany(
+                f"INSERT INTO {table} ({columns}) VALUES ({marks})",  # noqa: S608
+                [[_plain(value) for value in line] for line in lines],
+            )
 
 
 _FIELDS = (
@@ -130,16 +146,25 @@ _FIELDS = (
     "flags",
     "definition_hash",
 )
-_COLUMNS = ", ".join(f'"{name}"' for name in _FIELDS)
-_TABLE = f'"{Snapshot._meta.db_table}"'
 
 
 def _line(run: RecomputeRun, figure: Figure, window: Window) -> list[Any]:
-    row = _snapshot(run, figure, window)
-    line = [getattr(row, name) for name in _FIELDS]
-    line[_FIELDS.index("numerator")] = to_units(Decimal(figure.numerator))
-    line[_FIELDS.index("flags")] = json.dumps(figure.flags)
-    return line
+    return [
+        run.pk,
+        figure.kpi.key,
+        figure.period,
+        figure.unit,
+        figure.dimension,
+        local_date(window.start) if figure.period else None,
+        figure.value,
+        to_units(Decimal(figure.numerator)),
+        _kept(figure.denominator),
+        figure.low,
+        figure.high,
+        figure.is_complete,
+        json.dumps(figure.flags),
+        figure.kpi.definition_hash,
+    ]
 
 
 def _plain(value: Any) -> Any:
@@ -147,25 +172,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return format(value, "f")
     return value.isoformat() if hasattr(value, "isoformat") else value
-
-
-def _snapshot(run: RecomputeRun, figure: Figure, window: Window) -> Snapshot:
-    return Snapshot(
-        run_id=run.pk,
-        kpi=figure.kpi.key,
-        period=figure.period,
-        unit=figure.unit,
-        dimension=figure.dimension,
-        starts_on=local_date(window.start) if figure.period else None,
-        value=figure.value,
-        numerator=figure.numerator,
-        denominator=_kept(figure.denominator),
-        low=figure.low,
-        high=figure.high,
-        is_complete=figure.is_complete,
-        flags=figure.flags,
-        definition_hash=figure.kpi.definition_hash,
-    )
 
 
 def _kept(number: int | Decimal) -> int:

@@ -36,7 +36,9 @@ Status = RecomputeRun.Status
 OF_PEOPLE = [
     kpi.key
     for kpi in KPIS.values()
-    if kpi.interval == "wilson" and {"numerator", "denominator"} <= set(kpi.sets)
+    if kpi.unit == "percent"
+    and kpi.interval == "wilson"
+    and {"numerator", "denominator"} <= set(kpi.sets)
 ]
 
 
