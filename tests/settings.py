@@ -22,3 +22,6 @@ CACHES = {
 REQUIRE_STAFF_TOTP = False  # its own tests turn it on
 SIGN_IN_MAIL_IN_BACKGROUND = False
 WHITENOISE_AUTOREFRESH = True  # else every test client would list all static files first
+if DATABASES["default"]["ENGINE"] == "config.sqlite":  # noqa: F405
+    # Said aloud, because pytest-django doesn't know the engine for SQLite's.
+    DATABASES["default"].setdefault("TEST", {})["NAME"] = ":memory:"  # noqa: F405
