@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.urls import path
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,8 +22,26 @@ from metrics.kpis import KPIS
 from metrics.models import Snapshot
 from metrics.roles import READERS
 from metrics.selectors.cohorts import cohort_document, cohort_rows
-from metrics.selectors.figures import list_latest, snapshot_document
+from metrics.selectors.figures import (
+    UNITS,
+    list_latest,
+    list_sliced,
+    list_slices,
+    snapshot_document,
+)
 from metrics.selectors.runs import shown_run
+from metrics.slices import DIMENSIONS, parse_slice
+from metrics.windows import TRAILING_DAYS
+
+WHOLE_OR_AMOUNT = {
+    "oneOf": [{"type": "integer"}, {"type": "string", "format": "decimal"}],
+    "description": "a whole number, or an amount as a string",
+}
+
+
+@extend_schema_field(WHOLE_OR_AMOUNT)
+class WholeOrAmount(serializers.Field[Any, Any, Any, Any]):
+    """A count, or an amount of money."""
 
 
 class KpiOutput(serializers.Serializer[Any]):
@@ -29,8 +50,8 @@ class KpiOutput(serializers.Serializer[Any]):
     key = serializers.CharField()
     period = serializers.CharField(allow_null=True)
     value = serializers.CharField(allow_null=True)
-    numerator = serializers.CharField(help_text="a whole number, or an amount as a string")
-    denominator = serializers.IntegerField()
+    numerator = WholeOrAmount()
+    denominator = WholeOrAmount()
     low = serializers.CharField(allow_null=True)
     high = serializers.CharField(allow_null=True)
     unit = serializers.CharField()
@@ -42,6 +63,9 @@ class KpiOutput(serializers.Serializer[Any]):
     complete = serializers.BooleanField()
     flags = serializers.ListField(child=serializers.CharField())
     definition = serializers.CharField()
+    segment = serializers.CharField(
+        required=False, help_text="whose figure it is, such as location=north; absent: everybody's"
+    )
 
 
 class KpiList(serializers.Serializer[Any]):
@@ -68,6 +92,10 @@ class CohortList(serializers.Serializer[Any]):
     cohorts = CohortOutput(many=True)
 
 
+ALL_UNITS = ["week", *UNITS, "trailing"]
+TRAILING = [f"{days}d" for days in TRAILING_DAYS]
+
+
 class KpiListView(IdempotentMixin, APIView):
     """Figures of the last recompute."""
 
@@ -78,24 +106,101 @@ class KpiListView(IdempotentMixin, APIView):
         parameters=[
             OpenApiParameter("key", OpenApiTypes.STR, description="only this figure"),
             OpenApiParameter(
-                "period", OpenApiTypes.STR, description="2026-05, 2026-Q2, 2026; latest: no period"
+                "period",
+                OpenApiTypes.STR,
+                description="2026-05, 2026-Q2, 2026-W19, 2026, or 30d, 90d, 365d; else the latest",
+            ),
+            OpenApiParameter(
+                "unit",
+                OpenApiTypes.STR,
+                enum=ALL_UNITS,
+                description="of one figure, only periods of this length; weeks and trailing days "
+                "are listed when they are asked for",
+            ),
+            OpenApiParameter(
+                "segment",
+                OpenApiTypes.STR,
+                description="of these customers only: a segment's key, or location=CODE, tag=NAME",
+            ),
+            OpenApiParameter(
+                "dimension",
+                OpenApiTypes.STR,
+                enum=list(DIMENSIONS),
+                description="of each group of this kind, the largest first; with key",
             ),
         ],
         responses=KpiList,
     )
     def get(self, request: Request) -> Response:
         """Every period of one figure, one period of every figure, or the latest of every one."""
-        key, period = request.query_params.get("key", ""), request.query_params.get("period", "")
-        if key and key not in KPIS:
-            raise InvalidInput(fields={"key": [f"one of {', '.join(KPIS)}"]})
-        wanted = str(Period.parse(period)) if period else ""
-        found = list_latest(keys=[key] if key else list(KPIS))
-        if wanted:
-            found = [one for one in found if one.period == wanted]
-        elif not key:
-            found = _latest(found)
-        results = [snapshot_document(snapshot) for snapshot in found]
-        return Response({"next": None, "previous": None, "results": results})
+        asked = _Asked.of(request)
+        if asked.dimension:
+            results = asked.by_group()
+        else:
+            found = list_latest(
+                keys=[asked.key] if asked.key else None,
+                units=[asked.unit] if asked.unit else ALL_UNITS if asked.period else UNITS,
+                periods=[asked.period] if asked.period else None,
+                dimensions=[asked.segment],
+            )
+            if not (asked.key or asked.period):
+                found = _latest(found)
+            results = found
+        documents = [snapshot_document(snapshot) for snapshot in results]
+        return Response({"next": None, "previous": None, "results": documents})
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What was asked for, each part empty where it wasn't."""
+
+    key: str
+    period: str
+    unit: str
+    segment: str
+    dimension: str
+
+    @classmethod
+    def of(cls, request: Request) -> _Asked:
+        """Read the address.
+
+        :raises InvalidInput: something in it isn't there.
+        """
+        given = {name: request.query_params.get(name, "") for name in cls.__slots__}
+        choices = {"key": list(KPIS), "unit": ALL_UNITS, "dimension": list(DIMENSIONS)}
+        for name, known in choices.items():
+            if given[name] and given[name] not in known:
+                raise InvalidInput(fields={name: [f"one of {', '.join(known)}"]})
+        if given["period"] and given["period"] not in TRAILING:
+            given["period"] = str(Period.parse(given["period"]))
+        if given["dimension"] and not given["key"]:
+            raise InvalidInput(fields={"key": [_("Say which figure.")]})
+        if given["segment"]:
+            given["segment"] = _kept_slice(given["segment"])
+        return cls(**given)
+
+    def by_group(self) -> list[Snapshot]:
+        """The figure of each group of a dimension; by default of its latest period."""
+        period = self.period
+        if not period:
+            latest = _latest(list_latest(keys=[self.key]))
+            period = latest[0].period if latest else ""
+        return [one for _group, one in list_sliced(self.key, period, dimension=self.dimension)]
+
+
+def _kept_slice(text: str) -> str:
+    """Return the name of a slice that figures are kept of.
+
+    :raises InvalidInput: there is no such slice, or it is not among the largest.
+    """
+    run = shown_run()
+    try:
+        name = parse_slice(text)
+    except ValidationError as error:
+        raise InvalidInput(fields={"segment": error.messages}) from error
+    if run and not any(one.dimension == name for one in list_slices(run)):
+        raise InvalidInput(fields={"segment": [_("No figures are kept of this group.")]})
+    return name
 
 
 class CohortListView(IdempotentMixin, APIView):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from math import sqrt
+from typing import Any
 
 from django.urls import reverse
 from django.utils import formats
@@ -77,6 +78,19 @@ def show_period(unit: str, starts_on: date | None, name: str = "") -> str:
         parts = {"number": (starts_on.month + 2) // 3, "year": starts_on.year}
         return _("Q%(number)s %(year)s") % parts
     return str(starts_on.year)
+
+
+def show_progress(progress: dict[str, Any]) -> str:
+    """Return how far a recompute is: “Reading what changed”, “Figures: 12 of 48”."""
+    if progress.get("phase") == "figures" and progress.get("of"):
+        counts = {"done": progress["done"], "of": progress["of"]}
+        return _("Figures: %(done)s of %(of)s") % counts
+    phases = {
+        "facts": _("Reading what changed"),
+        "slices": _("Finding groups of customers"),
+        "cohorts": _("Cohorts and maps"),
+    }
+    return phases.get(progress.get("phase", ""), "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,12 @@ def is_recomputing(run: RecomputeRun | None = None) -> bool:
     return ImportBatch.objects.filter(done | _under_way(now())).exists()
 
 
+def running_progress() -> dict[str, Any]:
+    """Return how far the recompute at work is, ``{"phase", "done", "of"}``; one query."""
+    progress = RecomputeRun.objects.filter(status=Status.RUNNING).values_list("progress", flat=True)
+    return progress.first() or {}
+
+
 def is_importing(moment: datetime) -> bool:
     """Whether an import is writing at this moment: its facts are not whole yet; one query."""
     return ImportBatch.objects.filter(_under_way(moment)).exists()

@@ -18,13 +18,19 @@ from metrics.models import RecomputeRun, Snapshot
 from metrics.roles import READERS, REQUESTERS
 from metrics.selectors.cohorts import cohort_rows
 from metrics.selectors.figures import figure_from, list_latest
-from metrics.selectors.runs import is_after_the_end, is_recomputing, seen_until, shown_run
+from metrics.selectors.runs import (
+    is_after_the_end,
+    is_recomputing,
+    running_progress,
+    seen_until,
+    shown_run,
+)
 from metrics.services import request_recompute
 from metrics.views.cards import latest_card
 from metrics.views.heat import heat_of
 from metrics.views.trends import trend_chart
 from metrics.windows import last_complete
-from metrics.words import change_words, people_url, show
+from metrics.words import change_words, people_url, show, show_progress
 
 OVERVIEW_KEYS = (
     "complaint_rate",
@@ -80,7 +86,8 @@ def recompute_status(request: HttpRequest) -> HttpResponse:
     """Fragment: whether a recompute goes on; when it is done the page is loaded again."""
     run = shown_run()
     going_on = is_recomputing(run)
-    context = {"is_recomputing": going_on, "run": run}
+    progress = show_progress(running_progress()) if going_on else ""
+    context = {"is_recomputing": going_on, "run": run, "progress": progress}
     response = render(request, "metrics/parts/status.html", context)
     if not going_on:
         response["HX-Refresh"] = "true"

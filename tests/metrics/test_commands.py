@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from crm.models import Customer
 from metrics.kpis import KPIS
 from metrics.models import RecomputeRun
-from tests.cast import make_product
+from tests.cast import make_location, make_product
 from tests.metrics.worlds import complaint_example, customers, order, record, retention_example
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -166,8 +167,52 @@ def test_the_api_gives_one_period_of_one_figure(api_client: Any) -> None:
     assert found["value"] == "7.142857"
 
 
-@pytest.mark.parametrize("query", [{"key": "nonsense"}, {"period": "2025-13"}])
+def test_the_api_gives_weeks_and_trailing_days_when_asked(api_client: Any) -> None:
+    complaint_example()
+    run("recompute_kpis", "--as-of", "2025-10-15")
+
+    def found(**query: str) -> list[Any]:
+        answer = api_client().get("/api/v1/kpis/", {"key": "complaint_rate"} | query)
+        return [(row["period"], row["denominator"]) for row in answer.json()["results"]]
+
+    assert ("2025-W37", 700) in found(unit="week")
+    assert found(period="90d") == [("90d", 700)]
+    assert found(unit="trailing") == [("365d", 700), ("90d", 700), ("30d", 0)]
+    assert not [period for period, _n in found() if "W" in period or "d" in period]
+
+
+def test_the_api_gives_figures_by_shop(api_client: Any) -> None:
+    people = complaint_example()
+    shops = [make_location(code=code) for code in ("north", "south")]
+    for place, customer in enumerate(people):
+        Customer.objects.filter(pk=customer.pk).update(location=shops[place % 10 == 0])
+    run("recompute_kpis")
+    client = api_client()
+    both = {"key": "complaint_rate", "period": "2025-09"}
+    rows = client.get("/api/v1/kpis/", both | {"dimension": "location"}).json()["results"]
+    assert [(row["segment"], row["numerator"], row["denominator"]) for row in rows] == [
+        ("location=north", 45, 630),
+        ("location=south", 5, 70),
+    ]
+    [south] = client.get("/api/v1/kpis/", both | {"segment": "location=south"}).json()["results"]
+    assert south == rows[1]
+    assert client.get("/api/v1/kpis/", {"segment": "location=south"}).json()["results"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"key": "nonsense"},
+        {"period": "2025-13"},
+        {"unit": "day"},
+        {"dimension": "location"},
+        {"key": "nps", "dimension": "colour"},
+        {"segment": "colour=red"},
+        {"segment": "tag=nobody"},
+    ],
+)
 def test_the_api_refuses_what_it_does_not_know(api_client: Any, query: dict[str, str]) -> None:
+    run("recompute_kpis")
     answer = api_client().get("/api/v1/kpis/", query)
     assert answer.status_code == 400
     assert answer.headers["Content-Type"] == "application/problem+json"
