@@ -8,13 +8,18 @@ from __future__ import annotations
 from common.errors import NotFound
 from metrics.kpis import (
     complaints,
+    costs,
+    engaged,
+    frequency,
     funnel,
     loyalty,
     purchases,
     recommend,
     retention,
+    revenue,
     save,
     standards,
+    value,
     voice,
 )
 from metrics.kpis.base import GROUPS, Kpi
@@ -22,6 +27,11 @@ from metrics.kpis.base import GROUPS, Kpi
 MODULES = (
     retention,
     purchases,
+    frequency,
+    revenue,
+    value,
+    engaged,
+    costs,
     funnel,
     recommend,
     voice,

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from metrics.kpis.base import DENOMINATOR, NUMERATOR, Expression, Kpi
 from metrics.kpis.retention import named
 
-REPEAT_DAYS = 90
+REPEAT_DAYS, REPEAT_YEAR_DAYS = 90, 365
 
 
 def define_average_order_value(facts: Any, windows: Any) -> Expression:
@@ -33,10 +33,19 @@ def define_repeat_90d(facts: Any, windows: Any) -> Expression:
 
     Orders of the same instant count as one.
     """
+    return _define_repeat(facts, windows, REPEAT_DAYS)
+
+
+def define_repeat_365d(facts: Any, windows: Any) -> Expression:
+    """Second order within (t1, t1 + 365 × 24 h) / customers with t1 + 365 × 24 h ≤ as-of."""
+    return _define_repeat(facts, windows, REPEAT_YEAR_DAYS)
+
+
+def _define_repeat(facts: Any, windows: Any, days: int) -> Expression:
     import ibis
 
     orders = facts.customer_orders
-    window = ibis.interval(hours=24 * REPEAT_DAYS)
+    window = ibis.interval(hours=24 * days)
     first = orders.group_by("customer_id").aggregate(first_at=orders.ordered_at.min())
     again = orders.inner_join(first, "customer_id")
     again = again.filter(
@@ -69,6 +78,12 @@ def _repeat_90d_kernel(orders: Any, windows: list[Any]) -> Any:
     from metrics.engines import kernels
 
     return kernels.repeat_within(orders, windows, days=REPEAT_DAYS)
+
+
+def _repeat_365d_kernel(orders: Any, windows: list[Any]) -> Any:
+    from metrics.engines import kernels
+
+    return kernels.repeat_within(orders, windows, days=REPEAT_YEAR_DAYS)
 
 
 def _repeat_lifetime_kernel(orders: Any, windows: list[Any]) -> Any:
@@ -134,4 +149,30 @@ REPEAT_PURCHASE_RATE_LIFETIME = Kpi(
     per="as_of",
 )
 
-KPIS = (AVERAGE_ORDER_VALUE, REPEAT_PURCHASE_RATE_90D, REPEAT_PURCHASE_RATE_LIFETIME)
+REPEAT_PURCHASE_RATE_365D = Kpi(
+    key="repeat_purchase_rate_365d",
+    title=_("Bought again within a year"),
+    words=_(
+        "Of the customers whose first purchase was at least 365 days ago, the share who bought "
+        "again within 365 days of it. Purchases of the same instant count as one."
+    ),
+    example=_(
+        "500 customers first bought at least 365 days ago; 310 of them bought again within "
+        "365 days of their first purchase: 310 of 500, 62 %."
+    ),
+    unit="percent",
+    window=f"{REPEAT_YEAR_DAYS} days",
+    interval="wilson",
+    define=define_repeat_365d,
+    kernel=_repeat_365d_kernel,
+    sets=_REPEAT_SETS,
+    group="purchases",
+    per="as_of",
+)
+
+KPIS = (
+    AVERAGE_ORDER_VALUE,
+    REPEAT_PURCHASE_RATE_90D,
+    REPEAT_PURCHASE_RATE_365D,
+    REPEAT_PURCHASE_RATE_LIFETIME,
+)

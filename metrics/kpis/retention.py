@@ -15,6 +15,7 @@ from metrics.windows import LOOK_BACK_DAYS
 
 WINDOW = f"{LOOK_BACK_DAYS} days"
 LOST, NEW, WON_BACK, END = "lost", "new", "won_back", "end"
+KEPT, START = "kept", "start"
 
 _MOVES = {
     LOST: _("Lapsed"),
@@ -115,6 +116,29 @@ def define_churn(facts: Any, windows: Any) -> Expression:
     return Expression(named({NUMERATOR: sets["lost"], DENOMINATOR: sets["start"]}))
 
 
+def define_average_form(facts: Any, windows: Any) -> Expression:
+    """n(S ∩ E) / ((n(S) + n(E)) / 2), both doubled: 2 n(S ∩ E) / (n(S) + n(E))."""
+    import ibis
+
+    sets = sets_of(facts, windows)
+    ends = ibis.union(sets["start"], sets["end"])  # who is in both stands there twice
+    amounts = ends.group_by(["window", "customer_id"]).aggregate(denominator=ends.count())
+    amounts = amounts.mutate(
+        numerator=ibis.ifelse(amounts.denominator == 2, 2, 0).cast("int64"),
+        denominator=amounts.denominator.cast("int64"),
+        detail=ibis.literal(0.0),
+    )
+    members = {
+        KEPT: sets["kept"],
+        START: sets["start"],
+        END: sets["end"],
+        LOST: sets["lost"],
+        NEW: sets["new"],
+        WON_BACK: sets["won_back"],
+    }
+    return Expression(named(members), amounts)
+
+
 def _kernel(name: str) -> Any:
     def run(orders: Any, windows: list[Any]) -> Any:
         from metrics.engines import kernels
@@ -191,4 +215,28 @@ CHURN_RATE = Kpi(
     more_is_better=False,
 )
 
-KPIS = (RETENTION_RATE, RETENTION_RATE_SOURCE, CHURN_RATE)
+RETENTION_RATE_AVERAGE = Kpi(
+    key="retention_rate_average",
+    title=_("Retention, by the average"),
+    words=_(
+        "Customers active at the start of the period and still active at its end, divided by the "
+        "average of how many were active at the start and at the end. Two growing or shrinking "
+        "shops can be compared by it; both parts are shown doubled, so that they stay whole."
+    ),
+    example=_(
+        "200 customers were active at the start, 210 at the end, 150 of them at both: the average "
+        "is 205, 150 / 205 = 73.2 %; doubled, 300 of 410."
+    ),
+    source=_(
+        "The active-average form of the retention rate. It is told without saying who counts as "
+        "kept; here, those active at both ends."
+    ),
+    unit="percent",
+    window=WINDOW,
+    interval="ratio",
+    define=define_average_form,
+    sets={KEPT: _("Stayed"), START: _("Active at the start"), **_MOVES},
+    looks_back=True,
+)
+
+KPIS = (RETENTION_RATE, RETENTION_RATE_SOURCE, RETENTION_RATE_AVERAGE, CHURN_RATE)

@@ -1,0 +1,70 @@
+"""What it costs to win and to keep."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import timedelta
+
+from tests.metrics.oracles.purchases import retention_average
+from tests.metrics.oracles.rows import (
+    Answer,
+    Question,
+    begin_of,
+    day_of,
+    month_of,
+    next_month,
+)
+
+Month = tuple[int, int]
+
+
+def spent(asked: Question, category: str) -> dict[Month, int]:
+    """What each month cost."""
+    found: dict[Month, int] = defaultdict(int)
+    for cost in asked.costs():
+        if cost.category == category:
+            found[month_of(cost.month)] += cost.amount
+    return found
+
+
+def of_window(asked: Question, months: dict[Month, int]) -> int | None:
+    """What a window cost: of each month the share of its days that had begun. None: of no month."""
+    window, total, is_touched = asked.window, 0, False
+    for month, amount in months.items():
+        day, days, inside = day_of(begin_of(month)), 0, 0
+        first, last = day_of(window.start), day_of(window.until - timedelta(microseconds=1))
+        while (day.year, day.month) == month:
+            days += 1
+            inside += first <= day <= last
+            day += timedelta(days=1)
+        is_touched |= inside > 0
+        total += amount * inside // days
+    return total if is_touched else None
+
+
+def to_acquire(asked: Question) -> Answer:
+    months = spent(asked, "marketing")
+    new = {
+        customer
+        for customer, bought in asked.orders_of().items()
+        if asked.window.start <= bought[0].at < asked.window.until
+        and month_of(bought[0].at) in months
+    }
+    return _answer(of_window(asked, months), new)
+
+
+def to_retain(asked: Question) -> Answer:
+    months = spent(asked, "service")
+    month = max(month_of(asked.window.start), (1970, 1))
+    while begin_of(month) < asked.window.until:
+        if month not in months:
+            return _answer(None, set())
+        month = next_month(month)
+    return _answer(of_window(asked, months), retention_average(asked).sets["kept"])
+
+
+def _answer(cost: int | None, people: set[int]) -> Answer:
+    amounts: dict[int | None, tuple[int, int]] = dict.fromkeys(people, (0, 1))
+    if cost is not None:
+        amounts[None] = (cost, 0)
+    return Answer(sets={"denominator": people}, amounts=amounts)

@@ -1,0 +1,173 @@
+"""Random histories of two years with costs, refunds and the signs of taking part."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import strategies as st
+
+from metrics.windows import Window
+from tests.metrics.histories import (
+    Answered,
+    Bought,
+    Brought,
+    Complained,
+    History,
+    Refunded,
+    Scored,
+    Spent,
+    Talked,
+)
+from tests.metrics.histories.strategies import (
+    AS_OF,
+    EDGES,
+    KNOWN_AT,
+    LAST,
+    ended,
+    known_people,
+    links,
+    people,
+)
+from tests.metrics.oracles.rows import BERLIN, Question
+
+# Two years, so that somebody can have been a customer for one.
+LONG_BEFORE = datetime(2024, 11, 1, tzinfo=UTC)
+FAR_EDGES = [
+    *EDGES,
+    datetime(2025, 1, 1, tzinfo=BERLIN),
+    datetime(2025, 5, 10, 11, 30, tzinfo=BERLIN),  # 365 days before AS_OF, by the clock
+]
+instants = st.one_of(
+    st.sampled_from([edge.astimezone(UTC) for edge in FAR_EDGES]),
+    st.datetimes(
+        min_value=LONG_BEFORE.replace(tzinfo=None), max_value=LAST.replace(tzinfo=None)
+    ).map(lambda moment: moment.replace(tzinfo=UTC)),
+)
+long_known = LAST - timedelta(days=600)
+recorded = st.sampled_from([long_known, long_known, KNOWN_AT, KNOWN_AT + timedelta(days=1)])
+shops = st.sampled_from([None, 1, 2])
+months = st.sampled_from(
+    [datetime(2025, month, 1, tzinfo=BERLIN).astimezone(UTC) for month in (10, 11, 12)]
+    + [datetime(2026, month, 1, tzinfo=BERLIN).astimezone(UTC) for month in range(1, 6)]
+)
+
+
+@st.composite
+def orders(draw: st.DrawFn) -> Bought:
+    return Bought(
+        customer_id=draw(people),
+        at=draw(instants),
+        amount=draw(st.sampled_from([0, 1, 9_999, 10_000, 123_456_789])),
+        status=draw(st.sampled_from(["placed", "delivered", "delivered", "cancelled"])),
+        currency=draw(st.sampled_from(["USD", "USD", "USD", "EUR"])),
+        cost=draw(st.sampled_from([0, 5_000, 5_000, 98_765_432, None])),
+        location_id=draw(shops),
+        valid_from=draw(recorded),
+        valid_until=draw(ended),
+    )
+
+
+@st.composite
+def money_histories(draw: st.DrawFn) -> History:
+    """Purchases with what was given back and what the months cost."""
+    found = draw(st.lists(orders(), max_size=16))
+    found = [
+        replace(order, order_id=number)
+        for number, order in enumerate(found + found[:3], start=1)  # some at one instant twice
+    ]
+    refunds = [
+        Refunded(
+            order_id=order.order_id,
+            amount=draw(st.sampled_from([1, 5_000, order.amount, 2 * order.amount + 1])),
+            refunded_at=draw(instants),
+            currency=order.currency,
+            recorded_at=draw(recorded),
+            taken_back_at=draw(ended),
+        )
+        for order in (draw(st.lists(st.sampled_from(found), max_size=5)) if found else [])
+    ]
+    costs = st.lists(
+        st.builds(
+            Spent,
+            month=months,
+            amount=st.sampled_from([0, 1, 70_001, 1_000_003]),
+            category=st.sampled_from(["marketing", "service"]),
+            location_id=shops,
+            currency=st.sampled_from(["USD", "USD", "EUR"]),
+            valid_from=recorded,
+            valid_until=ended,
+        ),
+        max_size=12,
+    )
+    return History(orders=found, refunds=refunds, costs=draw(costs), links=draw(links))
+
+
+answers = st.one_of(
+    *[
+        st.builds(
+            Answered,
+            people,
+            instants,
+            st.integers(low, top),
+            recorded,
+            ended,
+            kind=st.just(kind),
+            scale=st.just(top),
+        )
+        for kind, low, top in (
+            ("nps", 0, 10),
+            ("csat", 1, 5),
+            ("ces", 1, 7),
+            ("intention", 0, 10),
+            ("stars", 1, 5),
+        )
+    ]
+)
+
+
+@st.composite
+def engaged_histories(draw: st.DrawFn) -> History:
+    """Purchases, and the signs of taking part."""
+    history = draw(money_histories())
+    history.responses = draw(st.lists(answers, max_size=10))
+    history.complaints = draw(
+        st.lists(st.builds(Complained, people, instants, recorded, ended), max_size=3)
+    )
+    history.interactions = draw(
+        st.lists(
+            st.builds(
+                Talked,
+                people,
+                instants,
+                direction=st.sampled_from(["inbound", "inbound", "outbound"]),
+                recorded_at=recorded,
+            ),
+            max_size=8,
+        )
+    )
+    history.points = draw(
+        st.lists(
+            st.builds(
+                Scored,
+                known_people,
+                st.sampled_from([-50, 50]),
+                instants,
+                kind=st.sampled_from(["earn", "redeem", "redeem"]),
+                lot_id=st.sampled_from([None, 1]),
+                recorded_at=recorded,
+            ),
+            max_size=8,
+        )
+    )
+    history.referrals = draw(
+        st.lists(
+            st.builds(Brought, known_people, st.integers(1, 6), instants, recorded), max_size=4
+        )
+    )
+    return history
+
+
+def question(history: History, window: Window) -> Question:
+    """Ask about a window of a history, as seen at the moment all windows are cut at."""
+    return Question(history, window, AS_OF, KNOWN_AT)

@@ -1,0 +1,220 @@
+"""Purchases, revenue, value and costs: what the pages say as an example comes out so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import override_settings
+
+from common.time import Period
+from metrics.compute import computing
+from metrics.figures import OBSERVATIONAL, Figure
+from metrics.kpis import costs, engaged, frequency, purchases, retention, revenue, value
+from metrics.windows import window_of
+from tests.metrics.histories import (
+    Answered,
+    Bought,
+    Brought,
+    Complained,
+    History,
+    Refunded,
+    Scored,
+    Spent,
+    Talked,
+    store_of,
+)
+from tests.metrics.oracles.rows import BERLIN
+
+NOW = datetime(2026, 9, 1, tzinfo=BERLIN)
+
+
+@pytest.fixture(autouse=True)
+def _berlin() -> Iterator[None]:
+    with override_settings(KEEPWELL_TIMEZONE="Europe/Berlin", KEEPWELL_CURRENCY="USD"):
+        yield
+
+
+def on(month: int, day: int, year: int = 2026, hour: int = 12, minute: int = 0) -> datetime:
+    return datetime(year, month, day, hour, minute, tzinfo=BERLIN)
+
+
+def units(amount: float) -> int:
+    return round(amount * 10_000)
+
+
+def bought(who: int | None, at: datetime, amount: float = 1, **more: Any) -> Bought:
+    if (cost := more.pop("cost", None)) is not None:
+        more["cost"] = units(cost)
+    return Bought(who, at, units(amount), **more)
+
+
+def figure(history: History, kpi: Any, period: str | None = "2026-Q2") -> Figure:
+    cut = {"as_of": NOW, "known_at": NOW}
+    window = window_of(Period.parse(period) if period else None, **cut)
+    with computing(store_of(history), **cut) as computation:
+        (found,) = computation.figures(kpi, [window])
+    return found
+
+
+def parts(found: Figure) -> tuple[Decimal | None, Any, Any]:
+    return found.value, found.numerator, found.denominator
+
+
+def long_ago() -> Bought:
+    """A purchase that makes the data begin early enough for every look-back."""
+    return bought(None, on(1, 1, year=2024), 0)
+
+
+def test_retention_by_the_average_divides_by_the_mean_of_start_and_end() -> None:
+    both = [bought(who, at) for who in range(150) for at in (on(3, 1), on(6, 1))]
+    left = [bought(who, on(3, 1)) for who in range(150, 200)]
+    came = [bought(who, on(6, 1)) for who in range(200, 260)]
+    found = figure(History([long_ago(), *both, *left, *came]), retention.RETENTION_RATE_AVERAGE)
+    assert parts(found) == (Decimal("73.170732"), 300, 410)
+    assert [len(found.sets[name]) for name in ("kept", "start", "end")] == [150, 200, 210]
+    assert found.low < found.value < found.high
+
+
+def test_bought_again_within_a_year_leaves_out_whoever_had_less_than_a_year() -> None:
+    again = [bought(1, on(1, 1, year=2025)), bought(1, on(12, 31, year=2025))]
+    too_late = [bought(2, on(1, 1, year=2025)), bought(2, on(1, 1))]
+    too_young = [bought(3, on(1, 1)), bought(3, on(1, 2))]
+    found = figure(History([*again, *too_late, *too_young]), purchases.REPEAT_PURCHASE_RATE_365D)
+    assert parts(found) == (Decimal(50), 1, 2)
+
+
+def test_102_purchases_of_60_customers_are_1_7_each() -> None:
+    once = [bought(who, on(4, 5)) for who in range(60)]
+    more = [bought(who, on(5, 6)) for who in range(42)]
+    nobody = bought(None, on(5, 6))
+    found = figure(History([*once, *more, nobody]), frequency.PURCHASE_FREQUENCY)
+    assert parts(found) == (Decimal("1.7"), 102, 60)
+    assert len(found.sets["more_than_once"]) == 42
+
+
+def test_the_median_of_38_14_and_30_days_between_purchases_is_30() -> None:
+    first = [bought(1, on(*day)) for day in ((3, 3), (4, 10), (4, 24))]
+    second = [bought(2, on(*day)) for day in ((4, 1), (5, 1))]
+    same_day = bought(2, on(5, 1, hour=18))
+    found = figure(History([*first, *second, same_day]), frequency.DAYS_BETWEEN_ORDERS)
+    assert parts(found) == (Decimal(30), 82, 3)
+
+
+def test_days_between_purchases_are_days_of_the_calendar_not_24_hours() -> None:
+    night = [bought(1, on(3, 28, hour=23)), bought(1, on(3, 30, hour=0, minute=30))]
+    found = figure(History(night), frequency.DAYS_BETWEEN_ORDERS, "2026-03")
+    assert found.value == 2
+
+
+def test_84_per_cent_of_the_sales_are_with_a_known_customer() -> None:
+    sales = [bought(1, on(4, 5), 42_000), bought(None, on(4, 6), 8_000)]
+    abroad = bought(None, on(4, 6), 1_000_000, currency="EUR")
+    found = figure(History([*sales, abroad]), frequency.IDENTIFIED_SALES_SHARE)
+    assert parts(found) == (Decimal(84), Decimal(42_000), Decimal(50_000))
+
+
+def three_customers() -> History:
+    before = [bought(1, on(2, 1), 100), bought(2, on(2, 1), 80), bought(3, on(2, 1), 60)]
+    after = [bought(2, on(5, 1), 50), bought(3, on(5, 1), 90)]
+    new = [bought(4, on(5, 1), 1_000), bought(5, on(1, 1, year=2025), 10), bought(5, on(5, 1), 10)]
+    return History([long_ago(), *before, *after, *new])
+
+
+def test_of_240_the_lapsed_and_those_who_bought_less_take_130_along() -> None:
+    found = figure(three_customers(), revenue.REVENUE_CHURN_GROSS)
+    assert parts(found) == (Decimal("54.166667"), Decimal(130), Decimal(240))
+    names = ("numerator", "denominator", "lost", "contracted", "expanded")
+    assert [list(found.sets[name]) for name in names] == [[1, 2], [1, 2, 3], [1], [2], [3]]
+
+
+def test_what_others_bought_more_makes_the_net_loss_100_of_240() -> None:
+    found = figure(three_customers(), revenue.REVENUE_CHURN_NET)
+    assert parts(found) == (Decimal("41.666667"), Decimal(100), Decimal(240))
+
+
+def test_revenue_kept_is_the_rest() -> None:
+    found = figure(three_customers(), revenue.NET_REVENUE_RETENTION)
+    assert parts(found) == (Decimal("58.333333"), Decimal(140), Decimal(240))
+
+
+def test_a_refund_counts_on_its_day_and_no_side_falls_below_0() -> None:
+    history = three_customers()
+    of_may = 6  # the third customer's purchase of 90
+    history.refunds = [Refunded(of_may, units(20), on(5, 20))]
+    assert figure(history, revenue.NET_REVENUE_RETENTION).numerator == Decimal(50 + 70)
+    history.refunds = [Refunded(of_may, units(20), on(7, 1))]
+    assert figure(history, revenue.NET_REVENUE_RETENTION).numerator == Decimal(50 + 90)
+    history.refunds = [Refunded(of_may, units(500), on(5, 20))]
+    found = figure(history, revenue.NET_REVENUE_RETENTION)
+    assert (found.numerator, list(found.sets["lost"])) == (Decimal(50), [1, 3])
+
+
+def test_the_value_so_far_is_discounted_profit_after_service() -> None:
+    steady = [bought(1, on(1, 10, year=2025), 100, cost=60), bought(1, on(1, 20), 100, cost=60)]
+    once = bought(2, on(3, 5), 50, cost=30)
+    service = [
+        Spent(datetime(year, 1, 1, tzinfo=BERLIN), units(5), "service") for year in (2025, 2026)
+    ]
+    found = figure(History([*steady, once], costs=service), value.CLV_HISTORIC, None)
+    assert parts(found) == (Decimal("43.409050"), Decimal("86.8181"), 2)
+
+
+def test_a_customer_with_a_purchase_of_unknown_cost_has_no_value() -> None:
+    orders = [bought(1, on(1, 10), 100, cost=60), bought(2, on(1, 10), 999), bought(2, on(2, 1), 1)]
+    found = figure(History(orders), value.CLV_HISTORIC, None)
+    assert parts(found) == (Decimal(40), Decimal(40), 1)
+    assert list(found.sets["unknown_cost"]) == [2]
+    nothing = figure(History(orders[1:]), value.CLV_HISTORIC, None)
+    assert parts(nothing) == (None, 0, 0)
+
+
+def test_30_of_400_long_standing_customers_are_unprofitable() -> None:
+    old = [bought(who, on(1, 1, year=2025), 100, cost=0) for who in range(1, 401)]
+    dear = [bought(who, on(3, 5), 90, cost=80) for who in range(1, 31)]
+    young = bought(1000, on(3, 5), 1, cost=2)
+    service = [Spent(datetime(2026, 3, 1, tzinfo=BERLIN), units(31 * 20), "service")]
+    found = figure(History([*old, *dear, young], costs=service), value.UNPROFITABLE_SHARE)
+    assert parts(found) == (Decimal("7.5"), 30, 400)
+
+
+def test_winning_a_customer_costs_40_each() -> None:
+    new = [bought(who, on(5, 5)) for who in range(300)]
+    months = [datetime(2026, month, 1, tzinfo=BERLIN) for month in (4, 5, 6)]
+    history = History(new, costs=[Spent(month, units(4_000)) for month in months])
+    assert parts(figure(history, costs.COST_TO_ACQUIRE)) == (Decimal(40), Decimal(12_000), 300)
+    history.costs = [Spent(months[1], units(3_100))]
+    found = figure(history, costs.COST_TO_ACQUIRE, "2026-W19")
+    assert (found.numerator, found.denominator) == (Decimal(700), 300)  # 7 of May's 31 days
+    history.costs = [Spent(months[0], units(4_000))]
+    assert figure(history, costs.COST_TO_ACQUIRE).value is None  # nobody new where it is known
+
+
+def test_keeping_a_customer_costs_10_each_where_every_month_is_known() -> None:
+    stayed = [bought(who, at) for who in range(150) for at in (on(3, 1), on(6, 1))]
+    months = [datetime(2026, month, 1, tzinfo=BERLIN) for month in (4, 5, 6)]
+    service = [Spent(month, units(500), "service") for month in months]
+    history = History([long_ago(), *stayed], costs=service)
+    assert parts(figure(history, costs.COST_TO_RETAIN)) == (Decimal(10), Decimal(1_500), 150)
+    history.costs = service[:2]
+    assert parts(figure(history, costs.COST_TO_RETAIN)) == (None, 0, 0)
+
+
+def test_the_engaged_bring_1_7_times_the_average() -> None:
+    orders = [bought(who, on(5, 1), 340 if who <= 30 else Decimal(29_800) / 170)
+              for who in range(1, 201)]  # fmt: skip
+    history = History(orders)
+    history.responses = [Answered(who, on(5, 2), 9) for who in range(1, 41)]
+    history.points = [Scored(who, -50, on(5, 3), kind="redeem", lot_id=1) for who in range(1, 11)]
+    history.referrals = [Brought(who, 500 + who, on(5, 4)) for who in range(11, 21)]
+    history.interactions = [Talked(who, on(5, 5)) for who in range(21, 36)]
+    history.complaints = [Complained(who, on(5, 6)) for who in range(31, 36)]
+    found = figure(history, engaged.ENGAGED_RATIO)
+    assert len(found.sets["numerator"]) == 30
+    assert (found.numerator, found.denominator) == (Decimal(340), Decimal("200.0000"))
+    assert found.value == pytest.approx(Decimal("1.7"), abs=Decimal("0.000001"))
+    assert found.low < found.value < found.high
+    assert OBSERVATIONAL in found.flags
