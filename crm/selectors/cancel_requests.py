@@ -1,8 +1,7 @@
-"""Requests to leave: one, the list, those due for a decision, and what the save rate is made of."""
+"""Requests to leave: one, the list, those due for a decision, and what was known of them when."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -97,69 +96,6 @@ def get_cancel_request(ref: str) -> CancelRequest:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class SaveRateBasis:
-    """Customers behind the save rate of a period, by customer id.
-
-    attempts: who asked to leave, at least 90 days ago (the denominator).
-    saved: of those, who stayed (the numerator).
-    undecided: of those, whose outcome nobody told yet; they count as not saved.
-    pending: who asked less than 90 days ago; in neither number.
-    """
-
-    attempts: frozenset[int]
-    saved: frozenset[int]
-    undecided: frozenset[int]
-    pending: frozenset[int]
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every attempt of the period is old enough and decided."""
-        return not self.undecided and not self.pending
-
-
-def save_rate_basis(
-    *, start: datetime, end: datetime, as_of: datetime, known_at: datetime
-) -> SaveRateBasis:
-    """Return who asked to leave in ``[start, end)`` and who of them was kept.
-
-    One attempt per customer and window: requests within 90 days after a counted one belong to it,
-    and the last outcome of the window is its outcome.
-    as_of: cuts by the time it happened.  known_at: cuts by the time it was recorded.
-    A customer with several attempts in the period is saved if the last of them was. One query.
-    """
-    rows = (
-        requests_as_known(known_at)
-        .filter(requested_at__lt=min(end + MATURE_AFTER, as_of))
-        .filter(requested_at__gte=start - 40 * MATURE_AFTER)
-        .order_by("customer_id", "requested_at", "id")
-        .values_list("customer_id", "requested_at", "known_outcome")
-    )
-    attempts: dict[int, list[tuple[datetime, str]]] = {}
-    for customer_id, requested_at, outcome in rows:
-        windows = attempts.setdefault(customer_id, [])
-        if windows and requested_at < windows[-1][0] + MATURE_AFTER:
-            windows[-1] = (windows[-1][0], outcome)
-        else:
-            windows.append((requested_at, outcome))
-    outcomes: dict[int, str] = {}
-    pending = set()
-    for customer_id, windows in attempts.items():
-        for began, outcome in windows:
-            if not start <= began < end:
-                continue
-            if began + MATURE_AFTER > as_of:
-                pending.add(customer_id)
-            else:
-                outcomes[customer_id] = outcome
-    return SaveRateBasis(
-        attempts=frozenset(outcomes),
-        saved=_with(outcomes, CancelRequest.Outcome.STAYED),
-        undecided=_with(outcomes, CancelRequest.Outcome.OPEN),
-        pending=frozenset(pending),
-    )
-
-
 def requests_as_known(known_at: datetime) -> QuerySet[Any, Any]:
     """Return requests known at a time, with ``known_outcome`` and ``known_decided_at`` of then."""
     latest = CancelDecision.objects.filter(
@@ -169,7 +105,3 @@ def requests_as_known(known_at: datetime) -> QuerySet[Any, Any]:
         known_outcome=Coalesce(Subquery(latest.values("outcome")[:1]), Value("open")),
         known_decided_at=Subquery(latest.values("decided_at")[:1]),
     )
-
-
-def _with(outcomes: dict[int, str], outcome: str) -> frozenset[int]:
-    return frozenset(customer for customer, known in outcomes.items() if known == outcome)

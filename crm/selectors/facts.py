@@ -167,8 +167,7 @@ def cancel_request_facts(*, as_of: datetime, known_at: datetime) -> Rows:
     """Grain: a request to leave. ``key`` is its id.
 
     customer_id, reason_id, offer_id, requested_at, outcome_known (open, stayed, left) and
-    decided (when) as known. An outcome counts once 90 days have passed:
-    :func:`crm.selectors.cancel_requests.save_rate_basis`. Cut by requested_at.
+    decided (when) as known. An outcome counts once 90 days have passed. Cut by requested_at.
     """
     return (
         requests_as_known(known_at)

@@ -20,7 +20,6 @@ from crm.selectors.cancel_requests import (
     list_cancel_requests,
     list_reasons,
     reason_name,
-    save_rate_basis,
 )
 from crm.services.cancel_reasons import ReasonTaken, record_reason, update_reason
 from crm.services.cancel_requests import (
@@ -36,7 +35,6 @@ from tests.cast import ACTOR, NOON, make_customer, make_product
 pytestmark = pytest.mark.django_db
 HAPPENING = {"happened_at": NOON, "actor": ACTOR}
 DAY = timedelta(days=1)
-FAR = NOON + 1000 * DAY
 
 
 def reason(code: str = "dear", **fields: Any) -> CancelReason:
@@ -152,27 +150,6 @@ def test_requests_of_ninety_days_that_nobody_decided_are_due() -> None:
     due = list_cancel_requests(due_at=NOON + 90 * DAY)
     assert list(due) == [old]
     assert young in list_cancel_requests(due_at=NOON + 91 * DAY)
-
-
-def test_the_save_rate_counts_one_attempt_per_window_once_it_is_ninety_days_old() -> None:
-    saved, lost, silent, twice, young = (make_customer() for _number in range(5))
-    ask(saved, NOON, outcome="stayed")
-    ask(lost, NOON + DAY, outcome="left")
-    ask(silent, NOON + 2 * DAY)
-    ask(twice, NOON, outcome="stayed")
-    ask(twice, NOON + 50 * DAY, outcome="left")  # the same attempt: it was not saved
-    ask(young, NOON + 30 * DAY, outcome="stayed")
-
-    basis = save_rate_basis(start=NOON, end=NOON + 31 * DAY, as_of=NOON + 100 * DAY, known_at=FAR)
-
-    assert basis.saved == {saved.pk}
-    assert basis.attempts == {saved.pk, lost.pk, silent.pk, twice.pk}
-    assert basis.undecided == {silent.pk}
-    assert basis.pending == {young.pk}  # a stay within 90 days is no save yet
-    assert not basis.is_complete
-    later = save_rate_basis(start=NOON + 30 * DAY, end=FAR, as_of=FAR, known_at=FAR)
-    assert (later.saved, later.attempts) == ({young.pk}, {young.pk})
-    assert later.is_complete
 
 
 def test_erasing_forgets_the_words_and_keeps_the_figures() -> None:
