@@ -11,13 +11,14 @@ from common.errors import NotFound
 from common.exports import AT_ONCE, Asked, Export, register_export
 from crm.exports.names import customer_name, id_of, shop_code
 from crm.selectors.figures import purchase_figures
+from metrics.asked_people import people_asked
 from metrics.forms import CellForm, CohortForm, FigureForm, PeopleForm
 from metrics.kpis import get_kpi
 from metrics.models import MemberSet
 from metrics.roles import READERS
 from metrics.selectors.cohorts import cohort_rows
-from metrics.selectors.figures import find_snapshot, list_latest
-from metrics.selectors.people import find_cell_set, find_set, page_of
+from metrics.selectors.figures import list_latest
+from metrics.selectors.people import find_cell_set, page_of
 from metrics.selectors.runs import seen_until, shown_run
 
 PEOPLE = ("external_id", "name", "location", "stage", "last_order_at", "orders", "revenue")
@@ -46,7 +47,8 @@ def open_figure(asked: Asked) -> Export:
     """One figure period by period, as its page shows them, the latest first."""
     kpi, form = get_kpi(_key(asked.query)), FigureForm(asked.query)
     unit = form.chosen("unit") or ("month" if kpi.per == "as_of" else "quarter")
-    snapshots = [one for one in list_latest(keys=[kpi.key], units=(unit,)) if one.unit == unit]
+    segment = form.chosen("segment")
+    snapshots = list_latest(keys=[kpi.key], units=(unit,), dimensions=(segment,))
     lines = [
         (
             kpi.key,
@@ -65,7 +67,7 @@ def open_figure(asked: Asked) -> Export:
         columns=PERIODS,
         lines=lines,
         count=lambda: len(lines),
-        filters={"figure": kpi.key, "unit": unit},
+        filters={"figure": kpi.key, "unit": unit} | ({"segment": segment} if segment else {}),
     )
 
 
@@ -94,13 +96,14 @@ def open_people(asked: Asked) -> Export:
 
     :raises NotFound: no such figure, set or period.
     """
-    kpi, form = get_kpi(_key(asked.query)), PeopleForm(asked.query)
-    name, period = form.chosen("set") or next(iter(kpi.sets)), form.chosen("period")
-    run = shown_run()
-    snapshot = find_snapshot(run, kpi.key, period) if run else None
-    if name not in kpi.sets or snapshot is None:
-        raise NotFound
-    return _people(find_set(snapshot, name), {"figure": kpi.key, "set": name, "period": period})
+    kpi = get_kpi(_key(asked.query))
+    found = people_asked(kpi, PeopleForm(asked.query))
+    filters = {"figure": kpi.key, "set": found.name, "period": found.snapshot.period}
+    if found.snapshot.dimension:
+        filters["segment"] = found.snapshot.dimension
+    if found.other:
+        filters |= {"other": found.other.period, "part": found.part}
+    return _people(found.members, filters)
 
 
 def open_cell(asked: Asked) -> Export:

@@ -9,12 +9,27 @@ from django.core.exceptions import ValidationError
 
 from common.time import Period
 from metrics.selectors.cohorts import MEASURES
+from metrics.slices import parse_slice
+from metrics.windows import TRAILING_DAYS
 
 LARGEST_ID = 2**32 - 2
+UNITS = ("quarter", "month", "year", "week", "trailing")
+BEFORE, A_YEAR_BEFORE = "before", "year"  # what a period is compared with, unless it is named
+PARTS = ("stayed", "came", "left")  # of a set of people, from one period to another
 
 
 def _is_period(text: str) -> None:
     Period.parse(text)
+
+
+def _is_window(text: str) -> None:
+    if text not in [f"{days}d" for days in TRAILING_DAYS]:
+        _is_period(text)
+
+
+def _is_compared(text: str) -> None:
+    if text not in (BEFORE, A_YEAR_BEFORE):
+        _is_window(text)
 
 
 def _is_month(text: str) -> None:
@@ -40,19 +55,38 @@ class AddressForm(forms.Form):
 
 
 class FigureForm(AddressForm):
-    """Which unit, which period."""
+    """Which unit, which period, compared with which, of whom.
 
-    unit = forms.ChoiceField(
-        choices=[(unit, unit) for unit in ("quarter", "month", "year")], required=False
-    )
-    period = forms.CharField(max_length=8, required=False, validators=[_is_period])
+    against: ``before``, ``year`` or a period.  segment: a slice such as ``location=north``.
+    """
+
+    unit = forms.ChoiceField(choices=[(unit, unit) for unit in UNITS], required=False)
+    period = forms.CharField(max_length=8, required=False, validators=[_is_window])
+    against = forms.CharField(max_length=8, required=False, validators=[_is_compared])
+    segment = forms.CharField(max_length=140, required=False)
+
+    def clean_segment(self) -> str:
+        """The slice's name; a bare word is a segment."""
+        text: str = self.cleaned_data["segment"]
+        return parse_slice(text) if text else ""
 
 
 class PeopleForm(AddressForm):
-    """Whose, and from where on."""
+    """Whose, of which period, and from where on.
 
-    period = forms.CharField(max_length=8, required=False, validators=[_is_period])
+    other, part: instead, who of the set stayed, came or left since another period.
+    """
+
+    period = forms.CharField(max_length=8, required=False, validators=[_is_window])
     set = forms.CharField(max_length=16, required=False)
+    segment = forms.CharField(max_length=140, required=False)
+    other = forms.CharField(max_length=8, required=False, validators=[_is_window])
+    part = forms.ChoiceField(choices=[(part, part) for part in PARTS], required=False)
+
+    def clean_segment(self) -> str:
+        """The slice's name; a bare word is a segment."""
+        text: str = self.cleaned_data["segment"]
+        return parse_slice(text) if text else ""
 
 
 class CohortForm(AddressForm):

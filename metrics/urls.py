@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from metrics.views import cohorts, figure, overview, trials
+from metrics.views import cohorts, figure, groups, overview, people, trials
 
 app_name = "metrics"
 
@@ -18,6 +18,17 @@ urlpatterns = [
     path("metrics/status/", overview.recompute_status, name="status"),
     path("metrics/cohorts/", cohorts.cohorts, name="cohorts"),
     path("metrics/cohorts/people/", cohorts.cohort_people, name="cohort_people"),
+    path("metrics/retention/", groups.group, {"group": "retention"}, name="retention"),
+    path("metrics/revenue/", groups.group, {"group": "revenue"}, name="revenue"),
+    path("metrics/purchases/", groups.group, {"group": "purchases"}, name="purchases"),
+    path("metrics/value/", groups.group, {"group": "value"}, name="value"),
+    path("metrics/funnel/", groups.group, {"group": "funnel"}, name="funnel"),
+    path("metrics/voice/", groups.group, {"group": "voice"}, name="voice"),
+    # Not …/complaints/: that is a figure.
+    path("metrics/complaint-figures/", groups.group, {"group": "complaints"}, name="complaints"),
+    path("metrics/standards/", groups.group, {"group": "standards"}, name="standards"),
+    path("metrics/save/", groups.group, {"group": "save"}, name="save"),
+    path("metrics/loyalty/", groups.group, {"group": "loyalty"}, name="loyalty"),
     path("metrics/<slug:key>/", figure.figure, name="figure"),
-    path("metrics/<slug:key>/people/", figure.people, name="people"),
+    path("metrics/<slug:key>/people/", people.people, name="people"),
 ]

@@ -253,14 +253,18 @@ def change_words(now: Figure, before: Figure | None) -> str:
 def figure_url(key: str, figure: Figure) -> str:
     """Return the page of a figure, with its period chosen."""
     query = {} if figure.unit == "all" else {"unit": figure.unit, "period": figure.period}
+    if figure.dimension:
+        query["segment"] = figure.dimension
     address = reverse("metrics:figure", args=[key])
     return f"{address}?{urlencode(query)}" if query else address
 
 
-def people_url(figure: Figure, name: str) -> str:
-    """Return the page of the people behind a part of a figure."""
-    query = urlencode({"period": figure.period, "set": name})
-    return f"{reverse('metrics:people', args=[figure.kpi.key])}?{query}"
+def people_url(figure: Figure, name: str, **more: str) -> str:
+    """Return the page of the people behind a part of a figure. more: of the address's query."""
+    query = {"period": figure.period, "set": name, **more}
+    if figure.dimension:
+        query["segment"] = figure.dimension
+    return f"{reverse('metrics:people', args=[figure.kpi.key])}?{urlencode(query)}"
 
 
 def _count_words(figure: Figure) -> str:
