@@ -12,6 +12,7 @@ from metrics.kpis import (
     engaged,
     frequency,
     funnel,
+    lift,
     loyalty,
     purchases,
     recommend,
@@ -39,6 +40,7 @@ MODULES = (
     standards,
     save,
     loyalty,
+    lift,
 )
 
 # By group, as the pages show them.

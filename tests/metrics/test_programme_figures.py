@@ -12,7 +12,8 @@ from metrics.compute import computing
 from metrics.kpis import KPIS
 from tests.metrics.histories import History, store_of
 from tests.metrics.histories.comparing import compare
-from tests.metrics.histories.facts import Joined, Scored
+from tests.metrics.histories.facts import Bought, Joined, Scored
+from tests.metrics.histories.lift import Lift
 from tests.metrics.histories.programme import Programme
 from tests.metrics.histories.strategies import (
     AS_OF,
@@ -94,6 +95,43 @@ def test_the_programme_s_figures_are_what_a_plain_count_finds(history: History) 
         "loyalty_breakage_rate": programme.breakage,
     }
     compare(history, oracles)
+
+
+@settings(
+    max_examples=tries(16),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    history=st.builds(
+        lambda bought, joined, linked: History(orders=bought, memberships=joined, links=linked),
+        st.lists(orders(), max_size=20),
+        st.lists(members, max_size=4),
+        links,
+    )
+)
+def test_what_members_buy_more_is_what_a_plain_count_finds(history: History) -> None:
+    compare(history, {"member_lift": Lift(history, AS_OF, KNOWN_AT).lift})
+
+
+def test_joiners_spent_20_more_and_customers_like_them_5_less() -> None:
+    before, after = JANUARY.start - DAY, JANUARY.end + DAY
+
+    def spent(who: int, was: int, became: int) -> list[Bought]:
+        return [
+            Bought(who, before, amount=was * 10_000),
+            Bought(who, after, amount=became * 10_000),
+        ]
+
+    history = History(
+        orders=[*spent(1, 50, 70), *spent(2, 10, 30), *spent(3, 40, 35), *spent(4, 20, 15)],
+        memberships=[Joined(1, JANUARY.start), Joined(2, JANUARY.start + DAY)],
+    )
+    with computing(store_of(history), **CUT) as computation:
+        (figure,) = computation.figures(KPIS["member_lift"], [JANUARY])
+    assert (figure.numerator, figure.denominator, figure.value) == (50, 2, 25)
+    assert list(figure.sets["compared"]) == [3, 4]
+    assert "observational" in figure.flags
 
 
 def test_of_a_month_s_points_a_third_is_used_and_the_rest_expires() -> None:
