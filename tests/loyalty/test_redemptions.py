@@ -106,12 +106,15 @@ def test_the_voucher_keeps_what_was_promised(programme, clock) -> None:
 def test_a_part_payment_is_used_at_once(programme, clock) -> None:
     member = make_member(1000)
     order = make_order(customer=member, amount=20, ordered_at=clock())
-    reward = make_reward("payment", 50, value=Decimal("0.0125"), maximum_percent=50)
+    terms = {"value": Decimal("0.0125"), "maximum_percent": 50, "minimum_amount": Decimal(15)}
+    reward = make_reward("payment", 50, **terms)
     redemption = redeem(member, reward, points=333, amount=Decimal(20), order_id=order.pk)
     assert (redemption.status, redemption.code) == ("used", None)
+    assert (redemption.minimum_amount, redemption.valid_until) == (Decimal(15), None)
     assert (redemption.points, redemption.value) == (333, Decimal("4.16"))
     assert (redemption.used_at, redemption.order_id) == (clock(), order.pk)
-    assert describe_redemption(redemption) == "333 points take $4.16 off"
+    told = "333 points take $4.16 off, for a purchase of at least $15.00"
+    assert describe_redemption(redemption) == told
     assert redemption.transaction.order_id == order.pk
     assert available(member, clock) == 667
 
