@@ -58,12 +58,14 @@ class FigureForm(AddressForm):
     """Which unit, which period, compared with which, of whom.
 
     against: ``before``, ``year`` or a period.  segment: a slice such as ``location=north``.
+    by: a dimension; the figure is told for each of its values.
     """
 
     unit = forms.ChoiceField(choices=[(unit, unit) for unit in UNITS], required=False)
     period = forms.CharField(max_length=8, required=False, validators=[_is_window])
     against = forms.CharField(max_length=8, required=False, validators=[_is_compared])
     segment = forms.CharField(max_length=140, required=False)
+    by = forms.CharField(max_length=16, required=False)
 
     def clean_segment(self) -> str:
         """The slice's name; a bare word is a segment."""

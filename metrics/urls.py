@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from metrics.views import cohorts, figure, groups, overview, people, trials
+from metrics.views import cohorts, figure, groups, kept, overview, people, trials
 
 app_name = "metrics"
 
@@ -18,8 +18,8 @@ urlpatterns = [
     path("metrics/status/", overview.recompute_status, name="status"),
     path("metrics/cohorts/", cohorts.cohorts, name="cohorts"),
     path("metrics/cohorts/people/", cohorts.cohort_people, name="cohort_people"),
-    path("metrics/retention/", groups.group, {"group": "retention"}, name="retention"),
-    path("metrics/revenue/", groups.group, {"group": "revenue"}, name="revenue"),
+    path("metrics/retention/", kept.retention, name="retention"),
+    path("metrics/revenue/", kept.revenue, name="revenue"),
     path("metrics/purchases/", groups.group, {"group": "purchases"}, name="purchases"),
     path("metrics/value/", groups.group, {"group": "value"}, name="value"),
     path("metrics/funnel/", groups.group, {"group": "funnel"}, name="funnel"),

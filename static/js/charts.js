@@ -18,7 +18,7 @@
  *
  * The data (`retention` above) is a plain dict:
  *
- *   type      "line" | "bar" | "heat"
+ *   type      "line" | "bar" | "bridge" | "heat"
  *   labels    ["Jan 2026", …]  one per point; for "heat" one per column ("0", "1", … months since)
  *   series    [{name, values, low?, high?, links?, size?}]
  *             values: numbers or decimal strings; null = no data (line: gap, heat: hatched cell)
@@ -30,6 +30,7 @@
  *   currency  "USD" …, with unit "money"
  *   complete  [true, …, false]  optional, per label: false = not fully observed, drawn hollow
  *   limit     {value, label}    optional: a threshold line
+ *   totals    "bridge": [true, false, …, true]  per label: a sum, or a step (its value signed) to the next one
  *   corner    "heat": heading of the first column;  size_label: heading of the size column
  */
 "use strict";
@@ -129,13 +130,45 @@
     };
   }
 
+  // A bridge is two bars on each other: one that isn't seen up to where the step begins, and the step.
+  function bridge(data) {
+    const show = formatter(data, data.unit === "money" ? 0 : undefined);
+    const [series] = data.series;
+    const [totals, up, down] = ["--chart-1", "--chart-3", "--chart-2"].map(css);
+    let sum = 0;
+    const starts = [];
+    const steps = series.values.map(number).map((value, i) => {
+      const start = data.totals[i] ? 0 : sum;
+      sum = start + value;
+      starts.push(Math.min(start, sum));
+      const sign = value < 0 ? "−" : "+";
+      return {
+        value: Math.abs(value),
+        itemStyle: { color: data.totals[i] ? totals : value < 0 ? down : up },
+        label: { formatter: (data.totals[i] ? "" : sign) + show(Math.abs(value)) },
+      };
+    });
+    const common = { type: "bar", stack: "bridge", barMaxWidth: 64 };
+    return [
+      { ...common, data: starts, silent: true, itemStyle: { opacity: 0 }, tooltip: { show: false } },
+      {
+        ...common,
+        name: series.name,
+        data: steps,
+        cursor: series.links ? "pointer" : "default",
+        itemStyle: { borderRadius: [3, 3, 0, 0] },
+        label: { show: true, position: "top", color: css("--chart-ink") },
+      },
+    ];
+  }
+
   function options(data) {
     const ink = css("--chart-ink");
     const grid = css("--chart-grid");
     const surface = css("--chart-surface");
     const show = formatter(data, data.unit === "money" ? 0 : undefined);
-    const list = [];
-    data.series.forEach((series, at) => {
+    const list = data.type === "bridge" ? bridge(data) : [];
+    (data.type === "bridge" ? [] : data.series).forEach((series, at) => {
       const color = css(`--chart-${(at % 4) + 1}`);
       if (data.type === "line" && series.low && series.high) list.push(...band(series, color, at));
       const unfinished =
@@ -187,7 +220,7 @@
       xAxis: {
         type: "category",
         data: data.labels,
-        boundaryGap: data.type === "bar",
+        boundaryGap: data.type !== "line",
         axisLine: { lineStyle: { color: grid } },
         axisTick: { show: false },
         axisLabel: { color: ink, hideOverlap: true, margin: 10 },

@@ -78,7 +78,7 @@ def test_a_page_compares_with_the_period_before_and_says_whether_it_is_chance(
     assert "30 of 40." in words
     assert "In Q3 2025: 50.0 %. 25.0 points more than in Q3 2025: more than chance." in words
     assert "in both 30 · only now 10" in words  # who was there at the start of both quarters
-    assert "Lapsed 10" in words
+    assert "Lapsed −10" in words
 
 
 def test_another_period_is_chosen_to_compare_with(browser: Client, world: dict[str, Any]) -> None:
@@ -94,7 +94,7 @@ def test_a_segment_has_its_own_figure_and_its_own_people(
     words = text(browser, "/metrics/retention/?segment=location%3Dnorth")
     assert "80.0 %" in words
     assert "12 of 15." in words
-    assert "Lapsed 10" in words  # of those who lapsed, the ten are all of the North
+    assert "Lapsed −10" in words  # of those who lapsed, the ten are all of the North
     url = "/metrics/retention_rate/people/?period=2025-Q4&set=denominator&segment=location%3Dnorth"
     assert len(names(browser, url)) == 15
 

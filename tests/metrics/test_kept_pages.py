@@ -1,0 +1,139 @@
+"""Retention and revenue kept: the sentence, the bridge, the figure by shop."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from tests.budget import assert_query_budget
+from tests.metrics.snapshots import make_figure, make_run, make_slice
+from tests.metrics.test_pages import names, text
+from tests.metrics.worlds import customers
+
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+
+
+@pytest.fixture
+def browser(client_for: Callable[[User], Client], mara: User) -> Client:
+    return client_for(mara)
+
+
+@pytest.fixture
+def retention() -> list[Any]:
+    """Forty at the start; ten lapse, four come back, six are new: forty at the end."""
+    everybody = customers(50)
+    run = make_run()
+    sets = {
+        "numerator": everybody[10:40],
+        "denominator": everybody[:40],
+        "lost": everybody[:10],
+        "won_back": everybody[40:44],
+        "new": everybody[44:],
+        "end": everybody[10:],
+    }
+    make_figure(run, "retention_rate", "2025-Q4", sets=sets)
+    for code, top in (("north", 18), ("south", 12)):
+        make_figure(
+            run,
+            "retention_rate",
+            "2025-Q4",
+            dimension=f"location={code}",
+            numerator=top,
+            denominator=20,
+        )
+    make_slice(run, "location=north", everybody[:20], "North Street")
+    make_slice(run, "location=south", everybody[20:40], "South Street")
+    make_slice(run, "tag=vip", everybody[:6], "vip")
+    return everybody
+
+
+@pytest.fixture
+def revenue() -> list[Any]:
+    """The worked example: 100, 80 and 60 before; 0, 50 and 90 after."""
+    everybody = customers(3)
+    run = make_run()
+    sets = {
+        "denominator": everybody,
+        "lost": everybody[:1],
+        "contracted": everybody[1:2],
+        "expanded": everybody[2:],
+    }
+    for key, top, people in (
+        ("revenue_churn_gross", 130, everybody[:2]),
+        ("revenue_churn_net", 100, everybody),
+        ("net_revenue_retention", 140, everybody[1:]),
+    ):
+        make_figure(
+            run,
+            key,
+            "2025-Q4",
+            sets=sets | {"numerator": people},
+            numerator=Decimal(top),
+            denominator=Decimal(240),
+        )
+    return everybody
+
+
+def chart(browser: Client, url: str, name: str) -> dict[str, Any]:
+    content = browser.get(url).content.decode()
+    [data] = re.findall(rf'<script id="{name}"[^>]*>(.*?)</script>', content, re.DOTALL)
+    found: dict[str, Any] = json.loads(data)
+    return found
+
+
+def test_retention_is_said_in_one_sentence(browser: Client, retention: list[Any]) -> None:
+    words = text(browser, "/metrics/retention/")
+    assert "75.0 % of the customers active at the start of Q4 2025 were still active" in words
+    assert "30 of 40." in words
+    assert "Show who left" in words
+
+
+def test_the_bridge_of_retention_adds_up_and_leads_to_the_people(
+    browser: Client, retention: list[Any]
+) -> None:
+    found = chart(browser, "/metrics/retention/", "bridge")
+    [series] = found["series"]
+    assert found["labels"] == [
+        "Active at the start",
+        "Lapsed",
+        "Won back",
+        "New",
+        "Active at the end",
+    ]
+    assert series["values"] == [40, -10, 4, 6, 40]
+    assert found["totals"] == [True, False, False, False, True]
+    for value, url in zip(series["values"], series["links"], strict=True):
+        assert len(names(browser, url)) == abs(value)
+
+
+def test_shops_stand_beside_everybody(browser: Client, retention: list[Any]) -> None:
+    words = text(browser, "/metrics/retention/")
+    assert re.search(r"Everybody 75\.0 % [\d. %–]+ 30 40", words)
+    assert re.search(r"North Street 90\.0 % [\d. %–]+ 18 20", words)
+    assert re.search(r"South Street 60\.0 % [\d. %–]+ 12 20", words)
+    assert "Nothing is kept of these" in text(browser, "/metrics/retention/?by=tag")
+
+
+def test_the_bridge_of_revenue_adds_up(browser: Client, revenue: list[Any]) -> None:
+    words = text(browser, "/metrics/revenue/")
+    assert "brought 58.3 % of it in the 90 days before its end." in words
+    found = chart(browser, "/metrics/revenue/", "bridge")
+    [series] = found["series"]
+    assert series["values"] == [240, -130, 30, 140]
+    assert found["currency"] == "USD"
+    assert "−$130.00 Lapsed 1 customer Bought less 1 customer" in words
+
+
+@pytest.mark.parametrize("query", ["", "segment=location%3Dnorth", "by=tag"])
+def test_pages_of_what_is_kept_stay_within_their_queries(
+    browser: Client, retention: list[Any], query: str
+) -> None:
+    assert_query_budget(browser, f"/metrics/retention/?{query}")
+    assert_query_budget(browser, f"/metrics/revenue/?{query}")
