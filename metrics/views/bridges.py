@@ -42,7 +42,7 @@ class Step:
     @property
     def text(self) -> str:
         """The amount for people, with its sign."""
-        size = abs(self.amount)
+        size = -self.amount if self.amount < 0 else self.amount
         shown = format_money(size, settings.KEEPWELL_CURRENCY) if self.is_money else None
         shown = shown or format_number(size)
         if self.is_total:
