@@ -1,4 +1,4 @@
-"""A fact store of its own for every test."""
+"""A fact store of its own for every test, and as a rule a handful of figures."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from metrics.kpis import KPIS
+
 
 @pytest.fixture(autouse=True)
 def facts_folder(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -14,3 +16,29 @@ def facts_folder(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch)
     settings.KEEPWELL_DATA_DIR = tmp_path
     monkeypatch.setattr("metrics.facts.store.os.fsync", lambda handle: None)
     return tmp_path / "facts"
+
+
+# What a recompute works out unless a test asks for ``every_figure``, which takes a second.
+FEW = (
+    "retention_rate",
+    "retention_rate_source",
+    "churn_rate",
+    "repeat_purchase_rate_90d",
+    "repeat_purchase_rate_lifetime",
+    "average_order_value",
+    "complaint_rate",
+    "nps",
+)
+
+
+@pytest.fixture
+def every_figure() -> None:
+    """Recomputes work out the whole registry."""
+
+
+@pytest.fixture(autouse=True)
+def few_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recomputes work out a few figures of every kind, unless ``every_figure`` is asked for."""
+    if "every_figure" not in request.fixturenames:
+        few = {key: KPIS[key] for key in FEW}
+        monkeypatch.setattr("metrics.services.snapshots.KPIS", few)

@@ -146,7 +146,7 @@ def test_cohorts_prints_sizes_and_cells() -> None:
 
 
 # --- API ----------------------------------------------------------------------------------------
-def test_the_api_gives_the_latest_of_every_figure(api_client: Any) -> None:
+def test_the_api_gives_the_latest_of_every_figure(api_client: Any, every_figure: None) -> None:
     complaint_example()
     run("recompute_kpis", "--as-of", "2025-10-15")
     answer = api_client("analyst").get("/api/v1/kpis/")

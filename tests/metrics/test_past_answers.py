@@ -17,7 +17,11 @@ from crm.models import Customer
 from crm.services.merges import merge_customers
 from metrics.kpis import KPIS
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.any_database,
+    pytest.mark.usefixtures("every_figure"),
+]
 
 
 def run(*words: str) -> Any:

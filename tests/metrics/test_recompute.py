@@ -60,7 +60,7 @@ def test_it_keeps_every_figure_with_the_people_behind_it() -> None:
     }
 
 
-def test_every_set_of_people_is_as_long_as_its_number() -> None:
+def test_every_set_of_people_is_as_long_as_its_number(every_figure: None) -> None:
     complaint_example()
     retention_example()
     recompute(now=NOW)
