@@ -121,9 +121,10 @@ COST_TO_RETAIN = Kpi(
     key="cost_to_retain",
     title=_("Cost of keeping a customer"),
     words=_(
-        "Service cost of the period divided by the customers who were active at its start and "
-        "still are at its end. Only where the service cost of every month is known; of a month "
-        "that is partly in the period, the share of its days."
+        "Service cost of the period, what rewards and follow-ups cost included, divided by the "
+        "customers who were active at its start and still are at its end. Only where the service "
+        "cost of every month is known; of a month that is partly in the period, the share of its "
+        "days."
     ),
     example=_("Service cost 1,500 from April to June, 150 customers stayed: 10 each."),
     source=_("To be read beside the cost of winning a customer, which is said to be higher."),

@@ -14,6 +14,7 @@ from common.time import Period
 from metrics.compute import computing
 from metrics.figures import OBSERVATIONAL, Figure
 from metrics.kpis import costs, engaged, frequency, purchases, retention, revenue, value
+from metrics.kpis.base import Kpi
 from metrics.windows import window_of
 from tests.metrics.histories import (
     Answered,
@@ -52,12 +53,18 @@ def bought(who: int | None, at: datetime, amount: float = 1, **more: Any) -> Bou
     return Bought(who, at, units(amount), **more)
 
 
-def figure(history: History, kpi: Any, period: str | None = "2026-Q2") -> Figure:
+def figures(history: History, *asked: tuple[Kpi, str | None]) -> list[Figure]:
+    """Work figures out for a period each, or for everything."""
     cut = {"as_of": NOW, "known_at": NOW}
-    window = window_of(Period.parse(period) if period else None, **cut)
     with computing(store_of(history), **cut) as computation:
-        (found,) = computation.figures(kpi, [window])
-    return found
+        return [
+            computation.figures(kpi, [window_of(Period.parse(p) if p else None, **cut)])[0]
+            for kpi, p in asked
+        ]
+
+
+def figure(history: History, kpi: Kpi, period: str | None = "2026-Q2") -> Figure:
+    return figures(history, (kpi, period))[0]
 
 
 def parts(found: Figure) -> tuple[Decimal | None, Any, Any]:
@@ -117,40 +124,32 @@ def test_84_per_cent_of_the_sales_are_with_a_known_customer() -> None:
     assert parts(found) == (Decimal(84), Decimal(42_000), Decimal(50_000))
 
 
-def three_customers() -> History:
+def test_of_240_the_lapsed_and_those_who_bought_less_take_130_along() -> None:
     before = [bought(1, on(2, 1), 100), bought(2, on(2, 1), 80), bought(3, on(2, 1), 60)]
     after = [bought(2, on(5, 1), 50), bought(3, on(5, 1), 90)]
-    new = [bought(4, on(5, 1), 1_000), bought(5, on(1, 1, year=2025), 10), bought(5, on(5, 1), 10)]
-    return History([long_ago(), *before, *after, *new])
-
-
-def test_of_240_the_lapsed_and_those_who_bought_less_take_130_along() -> None:
-    found = figure(three_customers(), revenue.REVENUE_CHURN_GROSS)
-    assert parts(found) == (Decimal("54.166667"), Decimal(130), Decimal(240))
+    new, back = [bought(4, on(5, 1), 1_000)], [bought(5, on(1, 1, year=2025)), bought(5, on(5, 1))]
+    kpis = revenue.REVENUE_CHURN_GROSS, revenue.REVENUE_CHURN_NET, revenue.NET_REVENUE_RETENTION
+    history = History([long_ago(), *before, *after, *new, *back])
+    gross, net, kept = figures(history, *[(kpi, "2026-Q2") for kpi in kpis])
+    assert parts(gross) == (Decimal("54.166667"), Decimal(130), Decimal(240))
+    assert parts(net) == (Decimal("41.666667"), Decimal(100), Decimal(240))
+    assert parts(kept) == (Decimal("58.333333"), Decimal(140), Decimal(240))
     names = ("numerator", "denominator", "lost", "contracted", "expanded")
-    assert [list(found.sets[name]) for name in names] == [[1, 2], [1, 2, 3], [1], [2], [3]]
-
-
-def test_what_others_bought_more_makes_the_net_loss_100_of_240() -> None:
-    found = figure(three_customers(), revenue.REVENUE_CHURN_NET)
-    assert parts(found) == (Decimal("41.666667"), Decimal(100), Decimal(240))
-
-
-def test_revenue_kept_is_the_rest() -> None:
-    found = figure(three_customers(), revenue.NET_REVENUE_RETENTION)
-    assert parts(found) == (Decimal("58.333333"), Decimal(140), Decimal(240))
+    assert [list(gross.sets[name]) for name in names] == [[1, 2], [1, 2, 3], [1], [2], [3]]
 
 
 def test_a_refund_counts_on_its_day_and_no_side_falls_below_0() -> None:
-    history = three_customers()
-    of_may = 6  # the third customer's purchase of 90
-    history.refunds = [Refunded(of_may, units(20), on(5, 20))]
-    assert figure(history, revenue.NET_REVENUE_RETENTION).numerator == Decimal(50 + 70)
-    history.refunds = [Refunded(of_may, units(20), on(7, 1))]
-    assert figure(history, revenue.NET_REVENUE_RETENTION).numerator == Decimal(50 + 90)
-    history.refunds = [Refunded(of_may, units(500), on(5, 20))]
-    found = figure(history, revenue.NET_REVENUE_RETENTION)
-    assert (found.numerator, list(found.sets["lost"])) == (Decimal(50), [1, 3])
+    before = [bought(who, on(2, 1), 100, order_id=who) for who in (1, 2, 3, 4)]
+    after = [bought(who, on(5, 1), 90, order_id=10 + who) for who in (1, 2, 3, 4)]
+    refunds = [
+        Refunded(11, units(20), on(5, 20)),
+        Refunded(12, units(20), on(7, 1)),  # after the period
+        Refunded(13, units(500), on(5, 20)),  # far beyond the purchase
+        Refunded(4, units(100), on(3, 1)),  # nothing was left at the start
+    ]
+    found = figure(History([*before, *after], refunds=refunds), revenue.NET_REVENUE_RETENTION)
+    assert (found.numerator, found.denominator) == (Decimal(70 + 90 + 0), Decimal(300))
+    assert list(found.sets["lost"]) == [3]
 
 
 def test_the_value_so_far_is_discounted_profit_after_service() -> None:
@@ -164,12 +163,12 @@ def test_the_value_so_far_is_discounted_profit_after_service() -> None:
 
 
 def test_a_customer_with_a_purchase_of_unknown_cost_has_no_value() -> None:
-    orders = [bought(1, on(1, 10), 100, cost=60), bought(2, on(1, 10), 999), bought(2, on(2, 1), 1)]
-    found = figure(History(orders), value.CLV_HISTORIC, None)
+    orders = [bought(1, on(2, 10), 100, cost=60), bought(2, on(1, 10), 999), bought(2, on(2, 1), 1)]
+    history = History(orders)
+    early, found = figures(history, (value.CLV_HISTORIC, "2026-01"), (value.CLV_HISTORIC, None))
+    assert parts(early) == (None, 0, 0)
     assert parts(found) == (Decimal(40), Decimal(40), 1)
     assert list(found.sets["unknown_cost"]) == [2]
-    nothing = figure(History(orders[1:]), value.CLV_HISTORIC, None)
-    assert parts(nothing) == (None, 0, 0)
 
 
 def test_30_of_400_long_standing_customers_are_unprofitable() -> None:
@@ -185,22 +184,25 @@ def test_winning_a_customer_costs_40_each() -> None:
     new = [bought(who, on(5, 5)) for who in range(300)]
     months = [datetime(2026, month, 1, tzinfo=BERLIN) for month in (4, 5, 6)]
     history = History(new, costs=[Spent(month, units(4_000)) for month in months])
-    assert parts(figure(history, costs.COST_TO_ACQUIRE)) == (Decimal(40), Decimal(12_000), 300)
-    history.costs = [Spent(months[1], units(3_100))]
-    found = figure(history, costs.COST_TO_ACQUIRE, "2026-W19")
-    assert (found.numerator, found.denominator) == (Decimal(700), 300)  # 7 of May's 31 days
-    history.costs = [Spent(months[0], units(4_000))]
-    assert figure(history, costs.COST_TO_ACQUIRE).value is None  # nobody new where it is known
+    periods = ("2026-Q2", "2026-W19", "2026-04", "2026-01")
+    found = figures(history, *[(costs.COST_TO_ACQUIRE, period) for period in periods])
+    quarter, week, nobody, unknown = found
+    assert parts(quarter) == (Decimal(40), Decimal(12_000), 300)
+    assert parts(week)[1:] == (Decimal("903.2258"), 300)  # 7 of May's 31 days
+    assert parts(nobody) == (None, Decimal(4_000), 0)
+    assert parts(unknown) == (None, 0, 0)
 
 
 def test_keeping_a_customer_costs_10_each_where_every_month_is_known() -> None:
-    stayed = [bought(who, at) for who in range(150) for at in (on(3, 1), on(6, 1))]
-    months = [datetime(2026, month, 1, tzinfo=BERLIN) for month in (4, 5, 6)]
+    stayed = [bought(who, at) for who in range(150) for at in (on(3, 1), on(6, 1), on(8, 1))]
+    months = [datetime(2026, month, 1, tzinfo=BERLIN) for month in (4, 5, 6, 8)]
     service = [Spent(month, units(500), "service") for month in months]
     history = History([long_ago(), *stayed], costs=service)
-    assert parts(figure(history, costs.COST_TO_RETAIN)) == (Decimal(10), Decimal(1_500), 150)
-    history.costs = service[:2]
-    assert parts(figure(history, costs.COST_TO_RETAIN)) == (None, 0, 0)
+    known, unknown = figures(
+        history, (costs.COST_TO_RETAIN, "2026-Q2"), (costs.COST_TO_RETAIN, "2026-Q3")
+    )
+    assert parts(known) == (Decimal(10), Decimal(1_500), 150)
+    assert parts(unknown) == (None, 0, 0)
 
 
 def test_the_engaged_bring_1_7_times_the_average() -> None:
