@@ -55,6 +55,11 @@ test-system: install ## Use, fill, kill and restart the whole product, on both d
 	$(REQUIRE_POSTGRES) $(RUN) -m config.embedded.postgres \
 		$(RUN) -m pytest $(PARALLEL) -m system
 
+.PHONY: test-spark
+test-spark: install ## Compare Spark's figures with DuckDB's; needs Java, fetches Spark (400 MB)
+	UV_PROJECT_ENVIRONMENT=.venv-spark $(UV) run --frozen --extra spark \
+		python -m pytest tests/metrics/test_engines_spark.py
+
 .PHONY: check
 check: install ## Check style, types, layers, migrations, deployment, translations, docs and secrets
 	$(RUN) scripts/check.py

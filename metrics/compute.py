@@ -10,11 +10,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import InvalidInput, NotFound
 from common.time import local_date
+from metrics.engines.choice import AUTO, ENGINES, IBIS_DUCKDB, refuse_missing_engine
 from metrics.facts import store as files
 from metrics.facts.store import Store
 from metrics.facts.tables import ORDER_STATES
@@ -23,33 +23,18 @@ from metrics.kpis.base import Kpi, Measure
 from metrics.windows import Window
 
 if TYPE_CHECKING:
-    from metrics.engines.definitions import DuckEngine
+    from metrics.engines.definitions import Engine
     from metrics.engines.facts import Facts
     from metrics.engines.kernels import Cell, Orders
 
 LARGE = 500_000  # orders
-AUTO, IBIS_DUCKDB = "auto", "ibis-duckdb"
-ENGINES = (AUTO, IBIS_DUCKDB, "ibis-postgres", "ibis-spark")
-
-
-def refuse_other_engines(engine: str) -> None:
-    """Stop unless this release has the engine.
-
-    :raises ValidationError: it has not.
-    """
-    if engine not in (AUTO, IBIS_DUCKDB):
-        raise ValidationError(
-            _("The engine %(engine)s is not there yet; use auto or ibis-duckdb."),
-            code="engine",
-            params={"engine": engine},
-        )
 
 
 @dataclass
 class Computation:
     """Figures over one state of the store, cut at as_of and known_at.
 
-    engine: ``auto`` runs kernels where there are some, ``ibis-duckdb`` the definitions alone.
+    engine: ``auto`` runs kernels where there are some, the others the definitions alone.
     """
 
     store: Store
@@ -98,7 +83,7 @@ class Computation:
             return {window.name: Measure() for window in windows}
         if self.engine == AUTO and kpi.kernel and not product_sku:
             return kpi.kernel(self.orders, windows)
-        return self.duck.measure(kpi, self.facts(product_sku), windows)
+        return self.definitions.measure(kpi, self.facts(product_sku), windows)
 
     def cohort_cells(self, months: list[Window]) -> list[Cell]:
         """Return the non-empty cells of the cohort matrix."""
@@ -108,14 +93,14 @@ class Computation:
             return []
         if self.engine == AUTO:
             return kernels.cohorts(self.orders, months)
-        return kernels.cells_from_rows(self.duck.cohort_cells(self.facts(), months))
+        return kernels.cells_from_rows(self.definitions.cohort_cells(self.facts(), months))
 
     @cached_property
-    def duck(self) -> DuckEngine:
-        """DuckDB over the store, opened when a definition runs."""
-        from metrics.engines.definitions import duck_engine
+    def definitions(self) -> Engine:
+        """What carries the definitions out, opened when one runs."""
+        from metrics.engines.definitions import definition_engine
 
-        return self.closing.enter_context(duck_engine(self.store))
+        return self.closing.enter_context(definition_engine(self.engine, self.store))
 
     @cached_property
     def orders(self) -> Orders:
@@ -156,7 +141,7 @@ class Computation:
 
     def arrow(self, table: Any) -> Any:
         """Carry out an ibis table over :meth:`facts`."""
-        return self.duck.arrow(table)
+        return self.definitions.arrow(table)
 
     def facts(self, product_sku: str | None = None) -> Facts:
         """Return the facts as ibis tables."""
@@ -176,7 +161,7 @@ class Computation:
         }
         if product_sku:
             cut["product_id"], cut["product_orders"] = _product(product_sku, self.known_at)
-        return self.duck.facts(**cut)
+        return self.definitions.facts(**cut)
 
     @cached_property
     def first_day(self) -> date | None:
@@ -225,7 +210,7 @@ def computing(
     store: Store, *, as_of: datetime, known_at: datetime, engine: str = AUTO
 ) -> Iterator[Computation]:
     """Open a computation; the store's files stay until it ends."""
-    refuse_other_engines(engine)
+    refuse_missing_engine(engine)
     with ExitStack() as closing:
         closing.enter_context(files.reading())
         yield Computation(store, as_of, known_at, engine, closing)
@@ -245,3 +230,6 @@ def _product(sku: str, known_at: datetime) -> tuple[int, Any]:
     with open_source() as source:
         rows = source.arrow(product_orders_sql(product_id, known_at, source.dialect))
     return product_id, pa.table({"order_id": rows.column(0).cast(pa.int64())})
+
+
+__all__ = ["AUTO", "ENGINES", "IBIS_DUCKDB", "Computation", "computing"]

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from common.time import organisation_timezone
 from common.validators import parse_instant
-from metrics.compute import AUTO, refuse_other_engines
+from metrics.engines.choice import AUTO, refuse_missing_engine
 
 
 def instant(text: str | None) -> datetime | None:
@@ -22,5 +22,5 @@ def engine(text: str | None) -> str:
 
     :raises ValidationError: this release doesn't have it.
     """
-    refuse_other_engines(text or AUTO)
+    refuse_missing_engine(text or AUTO)
     return text or AUTO

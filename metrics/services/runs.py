@@ -68,9 +68,9 @@ def recompute(
     :raises ValidationError: the engine is not there.
     :raises RecomputeRunning: another run is still at work after ``wait`` seconds.
     """
-    from metrics.compute import refuse_other_engines
+    from metrics.engines.choice import refuse_missing_engine
 
-    refuse_other_engines(engine)
+    refuse_missing_engine(engine)
     wanted: dict[str, Any] = {
         "is_pinned": bool(as_of or known_at),
         "known_at": known_at or now,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from metrics.kpis import KPIS
+
+# Spark is no part of the everyday environment: `make test-spark`.
+collect_ignore = [] if find_spec("pyspark") else ["test_engines_spark.py"]
 
 
 @pytest.fixture(autouse=True)

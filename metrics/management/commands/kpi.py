@@ -11,7 +11,7 @@ from django.core.management.base import CommandParser
 from common.command import Answer, KeepwellCommand
 from common.time import now
 from metrics.answers import FigureAnswer, answer_figure
-from metrics.compute import ENGINES
+from metrics.engines.choice import ENGINES
 from metrics.management.options import engine, instant
 from metrics.selectors.people import list_people
 

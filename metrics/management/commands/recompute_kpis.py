@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 
 from common.command import Answer, KeepwellCommand
 from common.time import now
-from metrics.compute import ENGINES
+from metrics.engines.choice import ENGINES
 from metrics.management.options import engine, instant
 from metrics.services import recompute
 
