@@ -292,7 +292,7 @@ def test_the_number_of_statements_does_not_follow_that_of_orders(add, programme,
         return len(queries)
 
     statements(1)
-    assert statements(2) == statements(20)
+    assert statements(20) <= statements(2)  # many rows go in by COPY, which does not show
 
 
 def test_a_plain_rule_reads_neither_lines_nor_buyers(programme, clock) -> None:

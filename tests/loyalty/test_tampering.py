@@ -112,7 +112,7 @@ TAMPERED: dict[str, tuple[Callable[[], None], set[str]]] = {
         lambda: tamper(
             PointsEntry,
             where={"transaction__kind": "earn", "amount": 40},
-            account=PointsAccount.objects.earliest("pk"),
+            account=PointsAccount.objects.get(held__gt=0),
         ),
         {"transaction_entries", "account_active", "lot_account"},
     ),
@@ -130,7 +130,7 @@ TAMPERED: dict[str, tuple[Callable[[], None], set[str]]] = {
     ),
     "whose lot it is": (
         lambda: tamper(
-            PointsLot, where={"original": 1000}, account=PointsAccount.objects.latest("pk")
+            PointsLot, where={"original": 1000}, account=PointsAccount.objects.get(held=0)
         ),
         {"lot_account", "account_lots_active", "account_lots_held", "hold_account"},
     ),
