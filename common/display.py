@@ -37,12 +37,16 @@ def format_number(value: Number, places: int | None = None) -> str:
     return MINUS + text if number < 0 else text
 
 
-def format_money(amount: Number, currency: str) -> str:
-    """Return an amount with its currency: ``$1,234.50``, ``1 234,50 ₽``, ``¥1,234.50``."""
+def format_money(amount: Number, currency: str, places: int | None = None) -> str:
+    """Return an amount with its currency: ``$1,234.50``, ``1 234,50 ₽``, ``¥1,234.50``.
+
+    places: decimals to round to; as a rule those the currency has.
+    """
     number = _decimal(amount)
     if number is None:
         return NO_DATA
-    text = format_number(abs(number), 0 if currency in WITHOUT_CENTS else 2)
+    cents = 0 if currency in WITHOUT_CENTS else 2
+    text = format_number(abs(number), cents if places is None else places)
     sign = MINUS if number < 0 and any(digit in text for digit in "123456789") else ""
     symbol = SYMBOLS.get(currency, currency)
     if (get_language() or "").startswith("ru"):

@@ -1,4 +1,4 @@
-"""Figures as files: their periods, the cohorts, and the people behind them."""
+"""Figures as files: their periods, and the people behind them."""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ from typing import Any
 
 from django.http import QueryDict
 
-from common.errors import NotFound
 from common.exports import AT_ONCE, Asked, Export, register_export
 from crm.exports.names import customer_name, id_of, shop_code
 from crm.selectors.figures import purchase_figures
 from metrics.asked_people import people_asked
-from metrics.forms import CellForm, CohortForm, FigureForm, PeopleForm
+from metrics.forms import FigureForm, PeopleForm
 from metrics.kpis import get_kpi
 from metrics.models import MemberSet
 from metrics.roles import READERS
-from metrics.selectors.cohorts import cohort_rows
 from metrics.selectors.figures import list_latest
-from metrics.selectors.people import find_cell_set, page_of
-from metrics.selectors.runs import seen_until, shown_run
+from metrics.selectors.people import page_of
 
 PEOPLE = ("external_id", "name", "location", "stage", "last_order_at", "orders", "revenue")
 PERIODS = (
@@ -38,9 +35,7 @@ PERIODS = (
 def register() -> None:
     """Called once, when the apps are ready."""
     register_export("figures", roles=READERS, open=open_figure)
-    register_export("cohorts", roles=READERS, open=open_cohorts)
     register_export("figure_people", roles=READERS, open=open_people)
-    register_export("cohort_people", roles=READERS, open=open_cell)
 
 
 def open_figure(asked: Asked) -> Export:
@@ -71,26 +66,6 @@ def open_figure(asked: Asked) -> Export:
     )
 
 
-def open_cohorts(asked: Asked) -> Export:
-    """The whole matrix: a row per month of first purchases, a column per month since."""
-    is_money = CohortForm(asked.query).chosen("show") == "revenue"
-    measure = "revenue" if is_money else "customers"  # shares follow from customers and size
-    run = shown_run()
-    found = cohort_rows(run, until=seen_until(run)) if run else []
-    rows = [(row, row.cells(measure)) for row in found]
-    months = max((len(cells) for _row, cells in rows), default=0)
-    lines = [
-        (row.cohort, row.size, row.is_complete, *cells, *[None] * (months - len(cells)))
-        for row, cells in rows
-    ]
-    return Export(
-        columns=("cohort", "size", "complete", *[f"month_{number}" for number in range(months)]),
-        lines=lines,
-        count=lambda: len(lines),
-        filters={"show": measure},
-    )
-
-
 def open_people(asked: Asked) -> Export:
     """Everybody in one of a figure's sets.
 
@@ -103,22 +78,11 @@ def open_people(asked: Asked) -> Export:
         filters["segment"] = found.snapshot.dimension
     if found.other:
         filters |= {"other": found.other.period, "part": found.part}
-    return _people(found.members, filters)
+    return people_export(found.members, filters)
 
 
-def open_cell(asked: Asked) -> Export:
-    """Who of a cohort bought in a month.
-
-    :raises NotFound: nothing was computed yet, or no such cell.
-    """
-    form, run = CellForm(asked.query), shown_run()
-    if run is None or not form.is_valid():
-        raise NotFound
-    cohort, offset = form.cleaned_data["cohort"], form.cleaned_data["offset"]
-    return _people(find_cell_set(run.pk, cohort, offset), {"cohort": cohort, "offset": offset})
-
-
-def _people(members: MemberSet | None, filters: dict[str, Any]) -> Export:
+def people_export(members: MemberSet | None, filters: dict[str, Any]) -> Export:
+    """Everybody in a set. filters: what names it."""
     return Export(
         columns=PEOPLE,
         lines=_people_lines(members),

@@ -13,12 +13,13 @@ SWEEP_SECONDS = 10.0
 
 def register() -> None:
     """Called once, when the apps are ready."""
-    from metrics import exports
+    from metrics import exports, map_exports
     from metrics.services import recompute_due, sweep_trials
     from metrics.services.trials import erase_trials
     from metrics.views.cards import HOME_KEYS, home_card
 
     exports.register()
+    map_exports.register()
     register_sweeper("metrics.recompute", recompute_due, order=50, every=SWEEP_SECONDS)
     register_sweeper("metrics.trials", sweep_trials, order=60)
     registry.trace_erasers.append(erase_trials)

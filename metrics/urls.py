@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from metrics.views import cohorts, figure, groups, kept, overview, people, trials
+from metrics.views import (
+    cohorts,
+    figure,
+    groups,
+    kept,
+    map_people,
+    overview,
+    people,
+    purchases,
+    rfm,
+    trials,
+)
 
 app_name = "metrics"
 
@@ -20,7 +31,7 @@ urlpatterns = [
     path("metrics/cohorts/people/", cohorts.cohort_people, name="cohort_people"),
     path("metrics/retention/", kept.retention, name="retention"),
     path("metrics/revenue/", kept.revenue, name="revenue"),
-    path("metrics/purchases/", groups.group, {"group": "purchases"}, name="purchases"),
+    path("metrics/purchases/", purchases.purchases, name="purchases"),
     path("metrics/value/", groups.group, {"group": "value"}, name="value"),
     path("metrics/funnel/", groups.group, {"group": "funnel"}, name="funnel"),
     path("metrics/voice/", groups.group, {"group": "voice"}, name="voice"),
@@ -29,6 +40,8 @@ urlpatterns = [
     path("metrics/standards/", groups.group, {"group": "standards"}, name="standards"),
     path("metrics/save/", groups.group, {"group": "save"}, name="save"),
     path("metrics/loyalty/", groups.group, {"group": "loyalty"}, name="loyalty"),
+    path("metrics/rfm/", rfm.rfm, name="rfm"),
+    path("metrics/maps/<slug:name>/people/", map_people.map_people, name="map_people"),
     path("metrics/<slug:key>/", figure.figure, name="figure"),
     path("metrics/<slug:key>/people/", people.people, name="people"),
 ]

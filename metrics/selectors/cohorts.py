@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,9 +11,11 @@ from typing import Any
 from common.time import Period
 from metrics.figures import LEFT_TRUNCATED
 from metrics.models import CohortCell, RecomputeRun
+from metrics.selectors.people import bitmap_of, find_slice_set
 from metrics.windows import LOOK_BACK_DAYS, last_complete
 
-MEASURES = ("percent", "customers", "revenue")
+MEASURES = ("percent", "customers", "revenue", "revenue_percent", "profit", "profit_percent")
+NOTHING = Decimal("0.00")
 
 
 @dataclass(slots=True)
@@ -28,39 +31,75 @@ class CohortRow:
     is_complete: bool
     flags: list[str]
     complete_cells: int
-    found: dict[int, tuple[int, Decimal]] = field(default_factory=dict)
+    found: dict[int, tuple[int, Decimal | None]] = field(default_factory=dict)
+    profits: dict[int, Decimal | None] = field(default_factory=dict)
 
     def cells(self, measure: str = "customers") -> list[int | Decimal | None]:
-        """Customers or revenue by months since the first; None while the month goes on."""
-        place = 0 if measure == "customers" else 1
-        nothing: tuple[int, Decimal] = (0, Decimal("0.00"))
-        seen: list[Any] = [
-            self.found.get(offset, nothing)[place] for offset in range(self.complete_cells)
-        ]
-        return [*seen, None]
+        """Customers, revenue or profit by months since the first; None for the last, which goes on.
+
+        None besides where the profit isn't known.
+        """
+        return [*(self.at(offset, measure) for offset in range(self.complete_cells)), None]
+
+    def at(self, offset: int, measure: str) -> int | Decimal | None:
+        """What is known of one month."""
+        if measure == "profit":
+            return self.profits.get(offset, NOTHING)
+        customers, amount = self.found.get(offset, (0, NOTHING))
+        return customers if measure == "customers" else amount
 
 
-def cohort_rows(run: RecomputeRun, *, until: datetime | None = None) -> list[CohortRow]:
-    """Return the rows, oldest first; one query.
+def cohort_rows(
+    run: RecomputeRun,
+    *,
+    until: datetime | None = None,
+    dimension: str = "",
+    cohorts: Iterable[str] | None = None,
+) -> list[CohortRow]:
+    """Return the rows, oldest first; one query, two of a slice.
 
     until: months after this moment are left open (default: after that of the run).
+    dimension: only customers of a slice of the run, such as ``location=north``.
+    cohorts: only these.
 
     A row is complete when its month is over and its customers can't have bought before the first
     loaded order; where they can (``left_truncated``), some are older customers than they seem.
     """
-    cells = (
-        CohortCell.objects.filter(run=run)
-        .order_by("cohort", "offset")
-        .values_list("cohort", "offset", "amount", "members__size")
-    )
     rows: dict[str, CohortRow] = {}
-    for cohort, offset, amount, size in cells:
+    for cohort, offset, size, amount, profit in _cells(run, dimension, cohorts):
         row = rows.get(cohort) or _empty_row(run, cohort, until)
         rows[cohort] = row
         row.found[offset] = (size, amount)
+        row.profits[offset] = profit
         if offset == 0:
             row.size = size
-    return list(rows.values())
+    return [row for row in rows.values() if row.size]
+
+
+def list_cohorts(run: RecomputeRun) -> list[str]:
+    """Return the months in which somebody first bought, oldest first; one query."""
+    first = CohortCell.objects.filter(run=run, offset=0).order_by("cohort")
+    return list(first.values_list("cohort", flat=True))
+
+
+def _cells(
+    run: RecomputeRun, dimension: str, cohorts: Iterable[str] | None
+) -> Iterator[tuple[str, int, int, Decimal | None, Decimal | None]]:
+    """Yield cohort, offset, customers, amount, profit of each cell that isn't empty."""
+    cells = CohortCell.objects.filter(run=run).order_by("cohort", "offset")
+    if cohorts is not None:
+        cells = cells.filter(cohort__in=list(cohorts))
+    if not dimension:
+        yield from cells.values_list("cohort", "offset", "members__size", "amount", "profit")
+        return
+    slice_set = find_slice_set(run.pk, dimension)
+    if slice_set is None:
+        return
+    within = bitmap_of(slice_set)
+    for cell in cells.select_related("members"):
+        size = bitmap_of(cell.members).intersection_cardinality(within)
+        if size:
+            yield cell.cohort, cell.offset, size, None, None
 
 
 def cohort_document(row: CohortRow, measure: str) -> dict[str, Any]:

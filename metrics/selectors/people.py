@@ -149,6 +149,23 @@ def _bitmap(members: MemberSet | None) -> Any:
     return BitMap() if members is None else _ids(members)
 
 
+def bitmap_of(members: MemberSet) -> Any:
+    """Return a set's customer ids as a roaring bitmap."""
+    return _ids(members)
+
+
+def union_of(sets: Iterable[MemberSet]) -> MemberSet:
+    """Return everybody who is in any of the sets; it is not in the database."""
+    from pyroaring import BitMap
+
+    return _kept(BitMap.union(BitMap(), *[_ids(members) for members in sets]))
+
+
+def within(members: MemberSet | None, others: MemberSet | None) -> MemberSet:
+    """Return who is in both sets; it is not in the database."""
+    return _kept(_bitmap(members) & _bitmap(others))
+
+
 def _kept(bitmap: Any) -> MemberSet:
     """A set that is not in the database."""
     return MemberSet(size=len(bitmap), members=bitmap.serialize())

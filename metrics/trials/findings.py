@@ -70,7 +70,9 @@ def figure_of_json(kept: dict[str, Any]) -> tuple[Figure, date | None]:
 
 def cohort_of_json(kept: dict[str, Any]) -> CohortRow:
     """Return a row of the cohort matrix as it was found."""
-    cells = {int(offset): (n, Decimal(amount)) for offset, n, amount in kept["found"]}
+    cells: dict[int, tuple[int, Decimal | None]] = {
+        int(offset): (n, Decimal(amount)) for offset, n, amount in kept["found"]
+    }
     return CohortRow(
         cohort=kept["cohort"],
         size=kept["size"],

@@ -301,6 +301,8 @@ MATRIX: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "metrics:status": (FIGURES, NO),
     "metrics:cohorts": (FIGURES, NO),
     "metrics:cohort_people": (FIGURES, NO),
+    "metrics:rfm": (FIGURES, NO),
+    "metrics:map_people": (FIGURES, NO),
     "metrics:retention": (FIGURES, NO),
     "metrics:revenue": (FIGURES, NO),
     "metrics:purchases": (FIGURES, NO),
@@ -408,6 +410,7 @@ NOT_THERE = {
     "crm:notification_open",  # somebody else's
     "metrics:people",
     "metrics:cohort_people",
+    "metrics:map_people",
     "crm:view_change",  # a view is its owner's: see tests/crm/test_saved_views.py
     "crm:view_delete",
     "mfa_deactivate_totp",
@@ -581,6 +584,7 @@ ARGUMENTS = {
     "mailing:unsubscribe": {"token": "unsubscribe"},
     "metrics:figure": {"key": "=retention_rate"},
     "metrics:people": {"key": "=retention_rate"},
+    "metrics:map_people": {"name": "=rfm"},
     "metrics:trial": {"ref": "trial"},
     "metrics:trial_status": {"ref": "trial"},
     "metrics:trial_discard": {"ref": "trial"},

@@ -128,7 +128,8 @@ def test_a_past_that_ended_long_ago_is_shown_up_to_its_end(
 
 def test_cohorts_of_a_past_end_where_it_ends(browser: Client, past_of_1998: None) -> None:
     page = browser.get("/metrics/cohorts/").content.decode()
-    assert page.count('scope="col"') == 2 + 5 + 2  # March to July, hatched; and the phone's table
+    # March to July, hatched; the table of the line, and the phone's
+    assert page.count('scope="col"') == 2 + 5 + 3 + 2
 
 
 def test_answers_go_on_after_the_purchases_ended(browser: Client, past_of_1998: None) -> None:
