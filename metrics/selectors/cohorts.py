@@ -104,9 +104,9 @@ def _cells(
 
 def cohort_document(row: CohortRow, measure: str) -> dict[str, Any]:
     """Return a cohort as the API and ``cohorts --json`` print it."""
-    cells = row.cells(measure)
-    if measure == "revenue":
-        cells = [None if cell is None else format(cell, "f") for cell in cells]  # type: ignore[misc]
+    cells = [
+        format(cell, "f") if isinstance(cell, Decimal) else cell for cell in row.cells(measure)
+    ]
     return {
         "cohort": row.cohort,
         "size": row.size,
