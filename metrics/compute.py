@@ -82,7 +82,9 @@ class Computation:
         if not product_sku and not self.has_facts_of(kpi):
             return {window.name: Measure() for window in windows}
         if self.engine == AUTO and kpi.kernel and not product_sku:
-            return kpi.kernel(self.orders, windows)
+            found = kpi.kernel(self.orders, windows)
+            if found is not None:
+                return found
         return self.definitions.measure(kpi, self.facts(product_sku), windows)
 
     def cohort_cells(self, months: list[Window]) -> list[Cell]:

@@ -6,7 +6,8 @@ from datetime import datetime
 
 import numpy as np
 
-from metrics.engines.kernels import Orders, micros
+from metrics.engines.calendar import micros
+from metrics.engines.orders import Orders
 from metrics.windows import LOOK_BACK_DAYS, days_before
 
 LAPSE = LOOK_BACK_DAYS * 24 * 3600 * 1_000_000  # microseconds
@@ -24,14 +25,13 @@ def stages(orders: Orders, as_of: datetime) -> dict[int, str]:
     if not len(orders.ids):
         return {}
     look = days_before(as_of, LOOK_BACK_DAYS)
-    is_active = orders.active(look, as_of)
+    is_active = orders.active(look, as_of).flags
     gaps = np.diff(orders.times, prepend=orders.times[:1])
     gaps[orders.starts] = 0
     is_return = (gaps >= LAPSE) & (orders.times >= micros(look))
     came_back = np.zeros(len(orders.ids), dtype=bool)
     came_back[orders.codes[is_return]] = True
-    last = orders.times[np.append(orders.starts[1:], len(orders.times)) - 1]
-    found = np.where(last > orders.first, "repeat", "first").astype("<U8")
+    found = np.where(orders.last > orders.first, "repeat", "first").astype("<U8")
     found[came_back] = "won_back"
     found[~is_active] = "lost"
     return dict(zip(orders.ids.tolist(), found.tolist(), strict=True))

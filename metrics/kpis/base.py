@@ -105,7 +105,8 @@ class Kpi:
     per: ``period`` figures are of the orders or answers of a period; ``as_of`` figures of
         everything up to a moment, which for a period is its end.
     define: ``(facts, windows) -> Expression``; see :mod:`metrics.engines.definitions`.
-    kernel: ``(orders, windows) -> {window name: Measure}``, the same by array arithmetic.
+    kernel: ``(orders, windows) -> {window name: Measure}``, the same by array arithmetic; None
+        where it doesn't know some of the facts.
     sets: names of the sets of people behind it, with what they are called.
     unit: of the value. ``percent`` is 100 × numerator / denominator, ``score`` too where its
         interval is ``adjusted_wald``; ``per_1000`` is 1,000 ×; ``money``, ``days``, ``ratio`` (a
@@ -143,7 +144,7 @@ class Kpi:
     sets: Mapping[str, Promise | str]
     group: Group = "retention"
     source: Promise | str = ""
-    kernel: Callable[[Any, list[Any]], dict[str, Measure]] | None = None
+    kernel: Callable[[Any, list[Any]], dict[str, Measure] | None] | None = None
     per: Literal["period", "as_of"] = "period"
     numerator_unit: CountUnit = "count"
     denominator_unit: CountUnit = "count"

@@ -235,6 +235,7 @@ RETENTION_RATE_AVERAGE = Kpi(
     window=WINDOW,
     interval="ratio",
     define=define_average_form,
+    kernel=_kernel("average_form"),
     sets={KEPT: _("Stayed"), START: _("Active at the start"), **_MOVES},
     looks_back=True,
 )

@@ -103,6 +103,15 @@ def _expression(both: Any, numerator: Any, is_in_numerator: Any) -> Expression:
     return Expression(named(members), amounts)
 
 
+def _kernel(name: str) -> Any:
+    def run(orders: Any, windows: list[Any]) -> Any:
+        from metrics.engines import kernels_money
+
+        return getattr(kernels_money, name)(orders, windows)
+
+    return run
+
+
 _SETS = {
     DENOMINATOR: _("With revenue at the start"),
     LOST: _("Lapsed"),
@@ -130,6 +139,7 @@ REVENUE_CHURN_GROSS = Kpi(
     window=WINDOW,
     interval="ratio",
     define=define_gross_churn,
+    kernel=_kernel("gross_churn"),
     sets={NUMERATOR: _("Lapsed or bought less"), **_SETS},
     group="revenue",
     numerator_unit="money",
@@ -155,6 +165,7 @@ REVENUE_CHURN_NET = Kpi(
     window=WINDOW,
     interval="ratio",
     define=define_net_churn,
+    kernel=_kernel("net_churn"),
     sets={NUMERATOR: _("Brought another amount"), **_SETS},
     group="revenue",
     numerator_unit="money",
@@ -178,6 +189,7 @@ NET_REVENUE_RETENTION = Kpi(
     window=WINDOW,
     interval="ratio",
     define=define_net_retention,
+    kernel=_kernel("net_retention"),
     sets={NUMERATOR: _("Still bringing revenue"), **_SETS},
     group="revenue",
     numerator_unit="money",

@@ -174,6 +174,12 @@ def _discounted(flows: Any, first: Any) -> Any:
     return flows.select("customer_id", "at", "first_at", amount=amount.cast("int64"))
 
 
+def _clv_kernel(orders: Any, windows: list[Any]) -> Any:
+    from metrics.engines import kernels_money
+
+    return kernels_money.worth(orders, windows)
+
+
 CLV_HISTORIC = Kpi(
     key="clv_historic",
     title=_("Value of a customer so far"),
@@ -196,6 +202,7 @@ CLV_HISTORIC = Kpi(
     window="lifetime",
     interval="mean",
     define=define_clv_historic,
+    kernel=_clv_kernel,
     sets={
         DENOMINATOR: _("Customers who bought"),
         UNKNOWN_COST: _("Left out: a purchase of unknown cost"),

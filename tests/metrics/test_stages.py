@@ -121,7 +121,8 @@ def by_hand(days_ago: list[int]) -> str:
 def test_the_kernel_agrees_with_the_definition(histories: list[list[int]]) -> None:
     import numpy as np
 
-    from metrics.engines.kernels import Orders, micros
+    from metrics.engines.calendar import micros
+    from metrics.engines.orders import Orders
     from metrics.engines.stages import stages
 
     rows = sorted(
@@ -130,11 +131,10 @@ def test_the_kernel_agrees_with_the_definition(histories: list[list[int]]) -> No
         for days in history
     )
     codes = np.array([code for code, _time in rows], dtype=np.int64)
-    orders = Orders(
+    orders = Orders.of(
         ids=np.arange(len(histories), dtype=np.int64) + 7,
         codes=codes,
         times=np.array([time for _code, time in rows], dtype=np.int64),
-        amounts=np.zeros(len(rows), dtype=np.int64),
     )
 
     assert stages(orders, NOW) == {

@@ -1,0 +1,79 @@
+"""Instants as whole numbers, and the organisation's days and months of many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.time import Period, local_date, organisation_timezone
+from metrics.engines.members import Ints
+from metrics.kpis.local_time import offsets
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DAY = 86_400_000_000
+
+
+def micros(moment: datetime) -> int:
+    """Return microseconds since 1970, exactly."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def moment_of(at: int) -> datetime:
+    """Return the aware UTC instant that many microseconds after 1970."""
+    return EPOCH + timedelta(microseconds=int(at))
+
+
+def by_month(codes: Ints, times: Ints, *others: NDArray[Any]) -> Iterator[tuple[NDArray[Any], ...]]:
+    """Cut orders that come in any order into local months, each sorted by customer and time."""
+    if not len(codes):
+        return
+    edges = month_edges(int(times.min()), int(times.max()))
+    month = np.searchsorted(edges, times, side="right")
+    order = np.lexsort((times, codes, month))
+    month = month[order]
+    for part in np.split(order, np.flatnonzero(np.diff(month)) + 1):
+        yield tuple(column[part] for column in (codes, times, *others))
+
+
+def local_days(times: Ints) -> Ints:
+    """Return the local day of each time, counted from 1 January 1970; ``times`` in any order."""
+    return _as_the_wall_clock_showed(times) // DAY
+
+
+def local_months(times: Ints) -> Ints:
+    """Return the local month of each time: 12 × year + month − 1."""
+    months = _as_the_wall_clock_showed(times).astype("datetime64[us]").astype("datetime64[M]")
+    found: Ints = months.astype(np.int64) + 12 * 1970
+    return found
+
+
+def _as_the_wall_clock_showed(times: Ints) -> Ints:
+    if not len(times):
+        return times
+    year = moment_of(int(times.max())).year
+    # Asked for a whole decade, so that it is found again for the next month.
+    changes = offsets(organisation_timezone(), date(year // 10 * 10 + 11, 1, 1))
+    since = np.array([micros(at.replace(tzinfo=UTC)) for at, _seconds in changes], dtype=np.int64)
+    shift = np.array([seconds * 1_000_000 for _at, seconds in changes], dtype=np.int64)
+    low, high = (
+        max(int(np.searchsorted(since, edge, side="right")) - 1, 0)
+        for edge in (times.min(), times.max())
+    )
+    local: Ints = times + shift[low]
+    for at in range(low + 1, high + 1):  # at most a change of the clock or two
+        local += np.where(times >= since[at], shift[at] - shift[at - 1], 0)
+    return local
+
+
+def month_edges(first: int, last: int) -> Ints:
+    """Return where the local months begin that lie in ``(first, last]``."""
+    month = Period.containing(local_date(moment_of(first)), "month").shifted(1)
+    found = []
+    while micros(month.start) <= last:
+        found.append(micros(month.start))
+        month = month.shifted(1)
+    return np.array(found, dtype=np.int64)

@@ -1,0 +1,307 @@
+"""Reading the orders of the fact store into blocks: several files at once, each filtered by itself.
+
+Files are sorted by customer and time, one for each local month; one that is not is sorted here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from datetime import datetime
+from functools import cached_property
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metrics.engines.calendar import by_month, micros, month_edges
+from metrics.engines.members import Flags, Ints
+from metrics.engines.orders import Block, GivenBack, Orders, side_by_side
+from metrics.facts.columns import LINKS, ORDER_STATES, TABLES
+from metrics.facts.store import Store
+
+REFUNDS, COSTS = "refunds", "costs"
+_COLUMNS = ("customer_id", "ordered_at", "amount", "cost", "currency", "status")
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """What of the store is wanted. links, refunds: Arrow tables of those that stand."""
+
+    as_of: int
+    known_at: int
+    currency: str
+    links: Any
+    refunds: Any
+
+
+@dataclass
+class _Rows:
+    """Counted orders of a file. customers: ids of persons; the rest as in :class:`Block`.
+
+    returned: order id and person's id of those that have a refund.
+    """
+
+    customers: Ints
+    times: Ints
+    amounts: Ints
+    margins: Ints
+    is_ours: Flags
+    is_costed: Flags
+    returned: tuple[Ints, Ints] | None = None
+
+    @cached_property
+    def is_sorted(self) -> bool:
+        """Whether they are sorted by customer and time."""
+        later = self.times[1:] >= self.times[:-1]
+        before, after = self.customers[:-1], self.customers[1:]
+        return bool(np.all((after > before) | ((after == before) & later)))
+
+    @cached_property
+    def span(self) -> tuple[int, int]:
+        """The first and the last time."""
+        return int(self.times.min()), int(self.times.max())
+
+
+def load_orders(store: Store, *, as_of: datetime, known_at: datetime, currency: str) -> Orders:
+    """Read the orders that count at as_of, as known at known_at; as the definitions cut them."""
+    cut = _cut(store, as_of=as_of, known_at=known_at, currency=currency)
+    room = _room([file.rows for file in store.manifest.of(ORDER_STATES)])
+    files = zip(store.paths(ORDER_STATES), room, strict=True)
+    parts = [
+        rows for rows in side_by_side(lambda file: _read(*file, cut), files) if len(rows.customers)
+    ]
+    ids, code_of = _numbered([rows.customers for rows in parts])
+
+    def block(rows: _Rows) -> Block:
+        rows.customers[:] = code_of(rows.customers)
+        columns = (rows.amounts, rows.margins, rows.is_ours, rows.is_costed)
+        return Block(rows.customers, rows.times, *columns)
+
+    are_months = _are_months(parts)
+    blocks = list(side_by_side(block, parts))
+    if not are_months:
+        names = [one.name for one in fields(Block)]
+        whole = [np.concatenate([getattr(b, name) for b in blocks]) for name in names]
+        blocks = [Block(*part) for part in by_month(*whole)]
+    found = [rows.returned for rows in parts if rows.returned is not None]
+    refunds = _given_back(cut.refunds, found, code_of)
+    has_costs = any(file.rows for file in store.manifest.of(COSTS))
+    return Orders(ids, blocks, refunds, has_service_costs=has_costs)
+
+
+def _room(sizes: list[int]) -> list[_Rows]:
+    """Return room for the rows of each file, in one piece: much quicker than many small ones."""
+    total = sum(sizes)
+    customers, times, amounts, margins = (np.empty(total, dtype=np.int64) for _ in range(4))
+    is_ours, is_costed = (np.empty(total, dtype=bool) for _ in range(2))
+    whole = _Rows(customers, times, amounts, margins, is_ours, is_costed)
+    edges = pairwise(accumulate(sizes, initial=0))
+    return [_slice(whole, low, high) for low, high in edges]
+
+
+def _slice(rows: _Rows, low: int, high: int) -> _Rows:
+    return _Rows(
+        rows.customers[low:high],
+        rows.times[low:high],
+        rows.amounts[low:high],
+        rows.margins[low:high],
+        rows.is_ours[low:high],
+        rows.is_costed[low:high],
+    )
+
+
+def _cut(store: Store, *, as_of: datetime, known_at: datetime, currency: str) -> _Cut:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    moment = pa.scalar(micros(known_at), pa.timestamp("us"))
+    links = store.read(LINKS)
+    links = links.filter(
+        pc.and_(
+            pc.less_equal(links.column("linked_at"), moment),
+            pc.fill_null(pc.greater(links.column("until"), moment), True),
+        )
+    ).sort_by("record_id")
+    refunds = None
+    if REFUNDS in TABLES:
+        refunds = store.read(REFUNDS)
+        stands = pc.and_(
+            pc.less_equal(refunds.column("recorded_at"), moment),
+            pc.fill_null(pc.greater(refunds.column("taken_back_at"), moment), True),
+        )
+        until = pa.scalar(micros(as_of), pa.timestamp("us"))
+        stands = pc.and_(stands, pc.less(refunds.column("refunded_at"), until))
+        is_ours = pc.equal(refunds.column("currency").cast(pa.string()), currency)
+        refunds = refunds.filter(pc.and_(stands, is_ours)).sort_by("refunded_at")
+    has_refunds = refunds is not None and refunds.num_rows
+    return _Cut(micros(as_of), micros(known_at), currency, links, refunds if has_refunds else None)
+
+
+def _read(path: Path, room: _Rows, cut: _Cut) -> _Rows:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        names = [*_COLUMNS, *(["order_id"] if cut.refunds is not None else [])]
+        if _may_have_other_states(file, cut.known_at):
+            names += ["valid_from", "valid_until"]
+        table = file.read(columns=names, use_threads=False)
+    times = _instants(table.column("ordered_at"))
+    keep = (times < cut.as_of) & _is_valid(table.column("customer_id"))
+    keep &= ~_is(table.column("status"), "cancelled")
+    if "valid_from" in names:
+        until = table.column("valid_until")
+        keep &= _instants(table.column("valid_from")) <= cut.known_at
+        keep &= ~_is_valid(until) | (_instants(until) > cut.known_at)
+    places = np.flatnonzero(keep)
+    customers = _numbers(table.column("customer_id"))[places]
+    customers, times, places = _of_persons(customers, times[places], places, cut.links)
+    rows = _slice(room, 0, len(places))
+    rows.customers[:], rows.times[:] = customers, times
+    cost = table.column("cost")
+    np.take(_is(table.column("currency"), cut.currency), places, out=rows.is_ours, mode="clip")
+    np.take(_is_valid(cost), places, out=rows.is_costed, mode="clip")
+    rows.is_costed &= rows.is_ours
+    np.take(_numbers(table.column("amount")), places, out=rows.amounts, mode="clip")
+    np.take(_numbers(cost), places, out=rows.margins, mode="clip")
+    np.subtract(rows.amounts, rows.margins, out=rows.margins)
+    if not rows.is_ours.all():
+        rows.amounts *= rows.is_ours
+    if not rows.is_costed.all():
+        rows.margins *= rows.is_costed
+    if cut.refunds is not None:
+        order_ids = _numbers(table.column("order_id"))[places]
+        there = _where_in(order_ids, cut.refunds.column("order_id").to_numpy())
+        rows.returned = order_ids[there], customers[there]
+    _ = rows.is_sorted, rows.span if len(places) else None  # here, as others read meanwhile
+    return rows
+
+
+def _may_have_other_states(file: Any, known_at: int) -> bool:
+    """Whether some row might not be the state known then; the file's own statistics tell."""
+    names = {name: at for at, name in enumerate(file.schema_arrow.names)}
+    for at in range(file.metadata.num_row_groups):
+        group = file.metadata.row_group(at)
+        until = group.column(names["valid_until"]).statistics
+        since = group.column(names["valid_from"]).statistics
+        if until is None or until.null_count != group.num_rows:
+            return True
+        if since is None or not since.has_min_max or since.max_raw > known_at:
+            return True
+    return False
+
+
+def _of_persons(customers: Ints, times: Ints, places: Ints, links: Any) -> tuple[Ints, Ints, Ints]:
+    """Put the person in the place of each record that was merged; what is sorted stays so."""
+    if not links.num_rows or not len(customers):
+        return customers, times, places
+    records, persons = (links.column(name).to_numpy() for name in ("record_id", "person_id"))
+    if np.any(customers[1:] < customers[:-1]):
+        place = np.minimum(np.searchsorted(records, customers), len(records) - 1)
+        is_record = records[place] == customers
+        return np.where(is_record, persons[place], customers), times, places
+    at, which = _places(customers, records)
+    if not len(at):
+        return customers, times, places
+    beside, _which = _places(customers, np.unique(persons[which]))
+    customers[at] = persons[which]
+    touched = np.zeros(len(customers), dtype=bool)
+    touched[at] = touched[beside] = True
+    # Only these few are out of place.
+    moved, rest = np.flatnonzero(touched), np.flatnonzero(~touched)
+    moved = moved[np.lexsort((times[moved], customers[moved]))]
+    order = np.insert(rest, np.searchsorted(customers[rest], customers[moved]), moved)
+    return customers[order], times[order], places[order]
+
+
+def _places(sorted_values: Ints, wanted: Ints) -> tuple[Ints, Ints]:
+    """Return all places at which one of ``wanted`` stands, and which of them it is."""
+    low = np.searchsorted(sorted_values, wanted, side="left")
+    size = np.searchsorted(sorted_values, wanted, side="right") - low
+    which = np.repeat(np.arange(len(wanted)), size)
+    within = np.arange(len(which)) - np.repeat(np.cumsum(size) - size, size)
+    return low[which] + within, which
+
+
+def _numbered(parts: list[Ints]) -> tuple[Ints, Callable[[Ints], Ints]]:
+    """Return all ids, sorted, and what turns ids into their places."""
+    top = max((int(part.max()) for part in parts), default=0)
+    low = min((int(part.min()) for part in parts), default=0)
+    if low >= 0 and top <= 8 * sum(map(len, parts)) + 1_000:
+        is_there = np.zeros(top + 1, dtype=bool)
+        for part in parts:
+            is_there[part] = True
+        place = np.cumsum(is_there) - 1
+        return np.flatnonzero(is_there), lambda ids: place[ids]
+    ids = np.unique(np.concatenate([np.unique(part) for part in parts]))
+    return ids, lambda some: np.searchsorted(ids, some)
+
+
+def _are_months(parts: list[_Rows]) -> bool:
+    """Whether each part is one local month, later than the one before, and sorted."""
+    edge = None
+    for rows in parts:
+        first, last = rows.span
+        if edge is not None and first < edge:
+            return False
+        edges = month_edges(first, last + 32 * 86_400_000_000)
+        if last >= (edge := int(edges[0])) or not rows.is_sorted:
+            return False
+    return True
+
+
+def _where_in(values: Ints, wanted: Ints) -> Ints:
+    """Return the places of the values that are wanted."""
+    top = max(int(wanted.max()), int(values.max()) if len(values) else 0)
+    if top > 16 * len(wanted) + 100_000_000:
+        return np.flatnonzero(np.isin(values, wanted))
+    is_wanted = np.zeros(top + 1, dtype=bool)
+    is_wanted[wanted] = True
+    return np.flatnonzero(is_wanted[values])
+
+
+def _given_back(
+    refunds: Any, found: list[tuple[Ints, Ints]], code_of: Callable[[Ints], Ints]
+) -> GivenBack:
+    order_ids, persons = (
+        (np.concatenate(column) for column in zip(*found, strict=True)) if found else ((), ())
+    )
+    if not len(order_ids):
+        return GivenBack(*(np.zeros(0, dtype=np.int64) for _ in range(3)))
+    by_id = np.argsort(order_ids)
+    order_ids, codes = order_ids[by_id], code_of(persons[by_id])
+    wanted = refunds.column("order_id").to_numpy()
+    place = np.minimum(np.searchsorted(order_ids, wanted), len(order_ids) - 1)
+    is_there = order_ids[place] == wanted
+    times = _instants(refunds.column("refunded_at"))
+    amounts = _numbers(refunds.column("amount"))
+    return GivenBack(codes[place[is_there]], times[is_there], amounts[is_there])
+
+
+def _is_valid(column: Any) -> Flags:
+    if not column.null_count:
+        return np.ones(len(column), dtype=bool)
+    found: Flags = column.is_valid().to_numpy()
+    return found
+
+
+def _numbers(column: Any) -> Ints:
+    """Return whole numbers, 0 for null."""
+    found: Ints = (column.fill_null(0) if column.null_count else column).to_numpy()
+    return found
+
+
+def _instants(column: Any) -> Ints:
+    import pyarrow as pa
+
+    return _numbers(column.cast(pa.int64()))
+
+
+def _is(column: Any, word: str) -> Flags:
+    """Return where a column of codes is ``word``."""
+    found = [
+        chunk.indices.fill_null(-2).to_numpy() == chunk.dictionary.index(word).as_py()
+        for chunk in column.chunks
+    ]
+    return np.concatenate(found) if found else np.zeros(0, dtype=bool)
