@@ -36,7 +36,7 @@ def people_asked(kpi: Kpi, form: PeopleForm) -> AskedPeople:
     period, segment = form.chosen("period"), form.chosen("segment")
     other, part = form.chosen("other"), form.chosen("part")
     run = shown_run()
-    if run is None or name not in kpi.sets:
+    if run is None or name not in kpi.all_sets:
         raise NotFound
     found = find_snapshot(run, kpi.key, period, dimension=segment)
     if found is None:

@@ -41,6 +41,8 @@ DIMENSIONS: dict[str, Promise | str] = {
     "country": _("Country"),
     "cohort": _("Month of first purchase"),
 }
+# Figures of one product each have this in the place of a dimension: they are no slices.
+OF_PRODUCT = "of_product"
 MOST_VALUES = 20  # that a run keeps of each dimension: the largest
 MOST_SLICES = 60  # that it keeps of all; fewer than a 64-bit word has bits
 FEWEST = 5  # customers in a slice worth keeping

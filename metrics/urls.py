@@ -4,7 +4,9 @@ from django.urls import path
 
 from metrics.views import (
     cohorts,
+    complaints,
     figure,
+    funnel,
     groups,
     kept,
     map_people,
@@ -12,7 +14,10 @@ from metrics.views import (
     people,
     purchases,
     rfm,
+    service,
+    shops,
     trials,
+    voice,
 )
 
 app_name = "metrics"
@@ -33,13 +38,14 @@ urlpatterns = [
     path("metrics/revenue/", kept.revenue, name="revenue"),
     path("metrics/purchases/", purchases.purchases, name="purchases"),
     path("metrics/value/", groups.group, {"group": "value"}, name="value"),
-    path("metrics/funnel/", groups.group, {"group": "funnel"}, name="funnel"),
-    path("metrics/voice/", groups.group, {"group": "voice"}, name="voice"),
+    path("metrics/funnel/", funnel.funnel, name="funnel"),
+    path("metrics/voice/", voice.voice, name="voice"),
     # Not …/complaints/: that is a figure.
-    path("metrics/complaint-figures/", groups.group, {"group": "complaints"}, name="complaints"),
-    path("metrics/standards/", groups.group, {"group": "standards"}, name="standards"),
-    path("metrics/save/", groups.group, {"group": "save"}, name="save"),
-    path("metrics/loyalty/", groups.group, {"group": "loyalty"}, name="loyalty"),
+    path("metrics/complaint-figures/", complaints.complaints, name="complaints"),
+    path("metrics/shops/", shops.shops, name="shops"),
+    path("metrics/standards/", service.standards, name="standards"),
+    path("metrics/save/", service.save, name="save"),
+    path("metrics/loyalty/", service.loyalty, name="loyalty"),
     path("metrics/rfm/", rfm.rfm, name="rfm"),
     path("metrics/maps/<slug:name>/people/", map_people.map_people, name="map_people"),
     path("metrics/<slug:key>/", figure.figure, name="figure"),

@@ -88,6 +88,13 @@ def parse_window(text: str, *, as_of: datetime, known_at: datetime) -> Window:
     return window_of(Period.parse(text), as_of=as_of, known_at=known_at)
 
 
+def span_of(text: str, *, as_of: datetime) -> tuple[datetime, datetime]:
+    """Return a window's instants, half-open, cut at ``as_of``. text: empty for everything."""
+    cut = {"as_of": as_of, "known_at": as_of}
+    window = parse_window(text, **cut) if text else window_of(None, **cut)
+    return window.start, window.until
+
+
 def _window(
     name: str,
     unit: WindowUnit,

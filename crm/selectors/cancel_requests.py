@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.core.cache import caches
-from django.db.models import OuterRef, QuerySet, Subquery, Value
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from common.errors import NotFound
 from crm.models import CancelDecision, CancelReason, CancelRequest
@@ -93,6 +95,45 @@ def get_cancel_request(ref: str) -> CancelRequest:
     found = requests.filter(ref=ref).first() or requests.filter(external_id=ref).first()
     if found is None:
         raise NotFound
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonCount:
+    """Why customers asked to leave, and what came of it. code: empty where nobody said why."""
+
+    code: str
+    label: str
+    asked: int
+    stayed: int
+    left: int
+    undecided: int
+
+
+def count_reasons(since: datetime, until: datetime) -> list[ReasonCount]:
+    """Return why customers asked to leave in ``[since, until)``, the most frequent reason first.
+
+    Every request counts, as it stands now. Two queries.
+    """
+    outcome = CancelRequest.Outcome
+    rows = (
+        CancelRequest.objects.filter(requested_at__gte=since, requested_at__lt=until)
+        .values("reason_id")
+        .annotate(
+            asked=Count("pk"),
+            stayed=Count("pk", filter=Q(outcome=outcome.STAYED)),
+            left=Count("pk", filter=Q(outcome=outcome.LEFT)),
+            undecided=Count("pk", filter=Q(outcome=outcome.OPEN)),
+        )
+        .order_by("-asked", "reason_id")
+    )
+    counts: list[dict[str, Any]] = [dict(row) for row in rows]
+    reasons = CancelReason.objects.in_bulk([row["reason_id"] for row in counts])
+    found = []
+    for row in counts:
+        reason = reasons.get(row.pop("reason_id"))
+        label = reason_name(reason) or _("Not said")
+        found.append(ReasonCount(reason.code if reason else "", label, **row))
     return found
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from django.db.models import Q, QuerySet
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from common.errors import NotFound
 from crm.selectors.identity import every_record_of
 from feedback.models import Complaint
+
+DROPPED = ("merged", "withdrawn", "void")
 
 
 def list_complaints(*, state: str = "", customer_ref: str = "") -> QuerySet[Complaint]:
@@ -47,3 +54,34 @@ def open_complaints_of(customer_id: int) -> list[Complaint]:
 def count_open_complaints() -> int:
     """Return how many complaints wait to be resolved."""
     return Complaint.objects.filter(state=Complaint.State.RECEIVED).count()
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """What complaints were about. serious: of high severity; waiting: not resolved yet."""
+
+    label: str
+    count: int
+    serious: int
+    waiting: int
+
+
+def count_themes(since: datetime, until: datetime) -> list[Theme]:
+    """Return what the complaints opened in ``[since, until)`` were about; one query.
+
+    The most frequent first; withdrawn and merged ones don't count.
+    """
+    rows = (
+        Complaint.objects.filter(opened_at__gte=since, opened_at__lt=until)
+        .exclude(events__to_state__in=DROPPED)
+        .values("category")
+        .annotate(
+            count=Count("pk"),
+            serious=Count("pk", filter=Q(severity=Complaint.Severity.HIGH)),
+            waiting=Count("pk", filter=Q(state=Complaint.State.RECEIVED)),
+        )
+        .order_by("-count", "category")
+    )
+    names = dict(Complaint.Category.choices)
+    found: list[dict[str, Any]] = [dict(row) for row in rows]
+    return [Theme(str(names.get(row.pop("category"), _("Not said"))), **row) for row in found]

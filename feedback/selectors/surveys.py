@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from django.db.models import Count, Q, QuerySet
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Avg, Count, Q, QuerySet
 
 from crm.selectors.identity import every_record_of
 from feedback.models import Response, Survey
+from feedback.models.surveys import SCALES
 
 
 def list_responses(*, customer_ref: str = "") -> QuerySet[Response]:
@@ -35,3 +39,40 @@ def survey_counts() -> list[Survey]:
             answered=Count("invitations", filter=Q(invitations__state="responded")),
         ).order_by("key", "-version")
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyAnswers:
+    """What one survey was answered. mean: on a scale from lowest to highest."""
+
+    name: str
+    kind_label: str
+    answers: int
+    mean: float
+    lowest: int
+    highest: int
+
+
+def answers_by_survey(since: datetime, until: datetime) -> list[SurveyAnswers]:
+    """Return the surveys answered in ``[since, until)``, the most often first; one query.
+
+    All versions of a survey together; every answer that counts.
+    """
+    rows = (
+        Response.objects.filter(answered_at__gte=since, answered_at__lt=until, void__isnull=True)
+        .values("survey__name", "kind")
+        .annotate(answers=Count("pk"), mean=Avg("score"))
+        .order_by("-answers", "survey__name")
+    )
+    labels = dict(Survey.Kind.choices)
+    return [
+        SurveyAnswers(
+            name=row["survey__name"],
+            kind_label=str(labels[row["kind"]]),
+            answers=row["answers"],
+            mean=row["mean"],
+            lowest=SCALES[row["kind"]][0],
+            highest=SCALES[row["kind"]][1],
+        )
+        for row in rows
+    ]

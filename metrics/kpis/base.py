@@ -107,7 +107,8 @@ class Kpi:
     define: ``(facts, windows) -> Expression``; see :mod:`metrics.engines.definitions`.
     kernel: ``(orders, windows) -> {window name: Measure}``, the same by array arithmetic; None
         where it doesn't know some of the facts.
-    sets: names of the sets of people behind it, with what they are called.
+    sets: names of the sets of people behind it, with what they are called.  more_sets: further
+        ones, for the pages that ask for them.
     unit: of the value. ``percent`` is 100 × numerator / denominator, ``score`` too where its
         interval is ``adjusted_wald``; ``per_1000`` is 1,000 ×; ``money``, ``days``, ``ratio`` (a
         multiple: 1.7) and other scores are numerator / denominator, or a quantile of single
@@ -142,6 +143,7 @@ class Kpi:
     interval: Interval
     define: Callable[[Any, Any], Expression]
     sets: Mapping[str, Promise | str]
+    more_sets: Mapping[str, Promise | str] = field(default_factory=dict)
     group: Group = "retention"
     source: Promise | str = ""
     kernel: Callable[[Any, list[Any]], dict[str, Measure] | None] | None = None
@@ -163,6 +165,11 @@ class Kpi:
     observational: bool = False
     limit: Decimal | None = None
     few: int = 0
+
+    @property
+    def all_sets(self) -> dict[str, Promise | str]:
+        """Every set of people behind it, with what it is called."""
+        return {**self.sets, **self.more_sets}
 
     @property
     def numerator_is_money(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from metrics.kpis.answers import latest_answers
@@ -198,6 +199,10 @@ SATISFACTION_RETENTION = Kpi(
         DENOMINATOR: _("Satisfied"),
         BOTTOM_KEPT: _("Dissatisfied, bought again"),
         BOTTOM: _("Dissatisfied"),
+    },
+    more_sets={
+        **{f"level_{n}": format_lazy(_("Answered {level} of 5"), level=n) for n in LEVELS},
+        **{f"kept_{n}": format_lazy(_("Answered {level} of 5, bought"), level=n) for n in LEVELS},
     },
     group="voice",
     needs=("responses",),

@@ -129,7 +129,6 @@ def bar_of(asked: Asked, snapshots: Sequence[Snapshot], run: RecomputeRun) -> di
             for unit, label in UNIT_LABELS.items()
         ],
         "periods": periods,
-        "slices": slices,
         "againsts": [
             (BEFORE, _("The period before")),
             (A_YEAR_BEFORE, _("A year before")),

@@ -58,7 +58,7 @@ def group_context(
     unit asked for and of everything up to now, of all keys); ``lead`` and ``others`` (see
     :class:`metrics.views.told.Told`; lead is None where there is nothing of that period), ``chart``
     of the leading figure, ``moves``, ``unsliced`` (figures that a segment has not), ``figures``
-    (all of the page, for their definitions).
+    (all of the page, for their definitions), ``sizes`` (figure → name of a set → how many people).
     """
     asked = ask(request, unit=unit)
     keys = list(keys or keys_of(group))
@@ -79,10 +79,12 @@ def group_context(
     found = {key: told for key in keys if (told := tell(key, snapshots, asked))}
     lead = found.pop(leading, None)
     shown: list[Told] = [*found.values(), lead] if lead else list(found.values())
-    add_sets(shown, sizes_of([told.snapshot for told in shown]))
+    sizes = sizes_of([told.snapshot for told in shown])
+    add_sets(shown, sizes)
     context |= {
         "run": run,
         "bar": bar_of(asked, mine, run),
+        "sizes": sizes,
         "lead": lead,
         "others": list(found.values()),
         "chart": trend_chart(lead.kpi, lead.periods) if lead else None,

@@ -35,7 +35,7 @@ def people(request: HttpRequest, key: str) -> HttpResponse:
         request,
         page_of(asked.members, after=form.after_id),
         {
-            "title": kpi.sets[asked.name],
+            "title": kpi.all_sets[asked.name],
             "pretitle": f"{kpi.title} · {shown.period}",
             "back_url": shown.url,
             "exported": "figure_people",

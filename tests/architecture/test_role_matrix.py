@@ -310,6 +310,7 @@ MATRIX: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "metrics:funnel": (FIGURES, NO),
     "metrics:voice": (FIGURES, NO),
     "metrics:complaints": (FIGURES, NO),
+    "metrics:shops": (FIGURES, NO),
     "metrics:standards": (FIGURES, NO),
     "metrics:save": (FIGURES, NO),
     "metrics:loyalty": (FIGURES, NO),
