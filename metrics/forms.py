@@ -6,8 +6,12 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 
+from common.forms import DecimalField
 from common.time import Period
+from metrics.figures import currency_of
+from metrics.kpis.base import Kpi
 from metrics.selectors.cohorts import MEASURES
 from metrics.slices import parse_slice
 from metrics.windows import TRAILING_DAYS
@@ -104,3 +108,25 @@ class CellForm(AddressForm):
 
     cohort = forms.CharField(max_length=7, validators=[_is_month])
     offset = forms.IntegerField(min_value=0, max_value=5000)
+
+
+class TargetForm(forms.Form):
+    """What a figure is to reach, in its own unit; empty for none."""
+
+    value = DecimalField(label=_("Target"), max_digits=16, decimal_places=4, required=False)
+
+    def __init__(self, *args: Any, kpi: Kpi, **kwargs: Any) -> None:
+        """kpi: the figure, whose unit the number has."""
+        super().__init__(*args, **kwargs)
+        self.fields["value"].help_text = _UNITS[kpi.unit] % {"currency": currency_of(kpi)}
+
+
+_UNITS = {
+    "percent": _("In per cent: 65 means 65 %%."),
+    "money": _("In %(currency)s."),
+    "days": _("In days."),
+    "ratio": _("As a multiple: 1.7."),
+    "count": _("A number."),
+    "score": _("In points."),
+    "per_1000": _("So many of 1,000."),
+}

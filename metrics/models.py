@@ -203,6 +203,16 @@ class MapCell(models.Model):
         return f"{self.map} {self.x}, {self.y}"
 
 
+class KpiTarget(models.Model):
+    """What a figure is to reach, in its own unit (per cent: 65). Without a row it has no target."""
+
+    key = models.CharField(max_length=40, unique=True)
+    value = models.DecimalField(max_digits=18, decimal_places=4)
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.value}"
+
+
 class Trial(models.Model):
     """Files imported into a throw-away workspace, and the figures they would give.
 

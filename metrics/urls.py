@@ -16,6 +16,7 @@ from metrics.views import (
     rfm,
     service,
     shops,
+    targets,
     trials,
     voice,
 )
@@ -49,5 +50,6 @@ urlpatterns = [
     path("metrics/rfm/", rfm.rfm, name="rfm"),
     path("metrics/maps/<slug:name>/people/", map_people.map_people, name="map_people"),
     path("metrics/<slug:key>/", figure.figure, name="figure"),
+    path("metrics/<slug:key>/target/", targets.target, name="target"),
     path("metrics/<slug:key>/people/", people.people, name="people"),
 ]

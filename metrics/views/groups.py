@@ -25,6 +25,7 @@ from metrics.selectors.figures import list_latest
 from metrics.selectors.people import compare_people
 from metrics.selectors.runs import is_after_the_end, shown_run
 from metrics.selectors.set_sizes import sizes_of
+from metrics.selectors.targets import list_targets
 from metrics.views.asking import Asked, ask, bar_of, keys_of
 from metrics.views.sections import metrics_sections
 from metrics.views.told import Told, add_sets, moves_of, tell
@@ -47,7 +48,7 @@ def group_context(
     compared_set: str = "",
     unit: str = "quarter",
 ) -> dict[str, Any]:
-    """Return what ``metrics/group.html`` shows; nine queries at most.
+    """Return what ``metrics/group.html`` shows; ten queries at most.
 
     group: one of GROUPS.  leading: the figure on top (default: the group's first).  keys: the
     figures of the page (default: all of the group).  compared_set: whose people are compared with
@@ -75,8 +76,9 @@ def group_context(
     run = snapshots[0].run if snapshots else shown_run()
     if run is None:
         return context
+    targets = list_targets()
     mine = [one for one in snapshots if one.kpi == leading]
-    found = {key: told for key in keys if (told := tell(key, snapshots, asked))}
+    found = {key: told for key in keys if (told := tell(key, snapshots, asked, targets=targets))}
     lead = found.pop(leading, None)
     shown: list[Told] = [*found.values(), lead] if lead else list(found.values())
     sizes = sizes_of([told.snapshot for told in shown])
@@ -87,7 +89,7 @@ def group_context(
         "sizes": sizes,
         "lead": lead,
         "others": list(found.values()),
-        "chart": trend_chart(lead.kpi, lead.periods) if lead else None,
+        "chart": trend_chart(lead.kpi, lead.periods, target=lead.target) if lead else None,
         "moves": _moves(lead, compared_set),
         "unsliced": [KPIS[key].title for key in keys if asked.segment and not KPIS[key].is_sliced],
     }

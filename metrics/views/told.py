@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from metrics.changes import compare_words
@@ -14,6 +15,7 @@ from metrics.models import Snapshot
 from metrics.selectors.figures import figure_from
 from metrics.selectors.people import Comparison
 from metrics.selectors.set_sizes import Sizes
+from metrics.targets import target_words
 from metrics.views.asking import Asked, choose, other_period
 from metrics.words import Shown, people_url, show, show_period
 
@@ -26,7 +28,8 @@ class Told:
 
     snapshot, shown: of the period asked for.  before: of the one it is compared with.  change:
     what changed since, in words.  so_far: the next period, where it is under way.  periods: of the
-    trend, oldest first.  sets: label, size and address of the sets of people behind it.
+    trend, oldest first.  sets: label, size and address of the sets of people behind it.  target:
+    what it is to reach; reached: whether it does, in words.
     """
 
     kpi: Kpi
@@ -38,6 +41,12 @@ class Told:
     so_far: Shown | None = None
     periods: list[Snapshot] = field(default_factory=list)
     sets: list[dict[str, Any]] = field(default_factory=list)
+    target: Decimal | None = None
+
+    @property
+    def reached(self) -> str:
+        """Whether the target is reached; empty without one. A segment has none of its own."""
+        return "" if self.snapshot.dimension else target_words(self.shown.figure, self.target)
 
     @property
     def rows(self) -> list[Shown]:
@@ -45,11 +54,17 @@ class Told:
         return [_shown(one) for one in reversed(self.periods)]
 
 
-def tell(key: str, snapshots: Sequence[Snapshot], asked: Asked) -> Told | None:
+def tell(
+    key: str,
+    snapshots: Sequence[Snapshot],
+    asked: Asked,
+    *,
+    targets: Mapping[str, Decimal] | None = None,
+) -> Told | None:
     """Return what a figure says; None where there is nothing of the period asked for.
 
     snapshots: of the unit asked for and of everything up to now, oldest first; other figures'
-    among them don't matter.
+    among them don't matter.  targets: key → what the figure is to reach.
     """
     kpi = KPIS[key]
     mine = [one for one in snapshots if one.kpi == key]
@@ -59,6 +74,7 @@ def tell(key: str, snapshots: Sequence[Snapshot], asked: Asked) -> Told | None:
     periods = [one for one in mine if one.unit == asked.unit]
     by_period = {one.period: one for one in periods}
     told = Told(kpi, chosen, _shown(chosen), periods=periods[-TREND:])
+    told.target = (targets or {}).get(key)
     other = by_period.get(other_period(chosen, asked))
     if other is not None:
         told.other, told.before = other, _shown(other)

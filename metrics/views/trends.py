@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext
+
 from metrics.figures import TOO_FEW, currency_of, so_far
 from metrics.kpis.base import Kpi
 from metrics.models import Snapshot
@@ -22,8 +24,12 @@ CHART_UNITS = {
 }
 
 
-def trend_chart(kpi: Kpi, snapshots: list[Snapshot]) -> dict[str, Any] | None:
+def trend_chart(
+    kpi: Kpi, snapshots: list[Snapshot], *, target: Decimal | None = None
+) -> dict[str, Any] | None:
     """Return the chart of a figure; None when there is nothing to draw.
+
+    target: what it is to reach, drawn as a line.
 
     Unfinished periods show the figure so far, hollow; too few or too early ones are a gap.
     """
@@ -69,4 +75,6 @@ def trend_chart(kpi: Kpi, snapshots: list[Snapshot]) -> dict[str, Any] | None:
         chart["currency"] = currency_of(kpi)
     if kpi.limit is not None:
         chart["limit"] = {"value": float(kpi.limit * factor), "label": limit_label()}
+    if target is not None:
+        chart["target"] = {"value": float(target * factor), "label": gettext("Target")}
     return chart

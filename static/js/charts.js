@@ -29,7 +29,7 @@
  *   unit      "percent" (values are ratios: 0.071 is shown as 7.1 %) | "money" | "count" | "score"
  *   currency  "USD" …, with unit "money"
  *   complete  [true, …, false]  optional, per label: false = not fully observed, drawn hollow
- *   limit     {value, label}    optional: a threshold line
+ *   limit     {value, label}    optional: a threshold line;  target: the same, what is to be reached
  *   totals    "bridge": [true, false, …, true]  per label: a sum, or a step (its value signed) to the next one
  *   corner    "heat": heading of the first column;  size_label: heading of the size column
  */
@@ -114,20 +114,21 @@
     ];
   }
 
-  function limitLine(data) {
+  function lines(data) {
     const show = formatter(data);
-    const color = css("--chart-limit");
-    return {
-      silent: true,
-      symbol: "none",
+    const line = (mark, color) => ({
+      yAxis: number(mark.value),
       lineStyle: { color, type: "dashed", width: 1.5 },
       label: {
         position: "insideEndTop",
         color,
-        formatter: `${data.limit.label || ""} ${show(number(data.limit.value))}`.trim(),
+        formatter: `${mark.label || ""} ${show(number(mark.value))}`.trim(),
       },
-      data: [{ yAxis: number(data.limit.value) }],
-    };
+    });
+    const marks = [];
+    if (data.limit) marks.push(line(data.limit, css("--chart-limit")));
+    if (data.target) marks.push(line(data.target, css("--chart-ink")));
+    return marks.length ? { silent: true, symbol: "none", data: marks } : undefined;
   }
 
   // A bridge is two bars on each other: one that isn't seen up to where the step begins, and the step.
@@ -189,7 +190,7 @@
         symbolSize: series.values.length > 36 ? 0 : 7,
         barMaxWidth: 36,
         cursor: series.links ? "pointer" : "default",
-        markLine: data.limit && at === 0 ? limitLine(data) : undefined,
+        markLine: at === 0 ? lines(data) : undefined,
       });
     });
     return {
@@ -223,7 +224,10 @@
         boundaryGap: data.type !== "line",
         axisLine: { lineStyle: { color: grid } },
         axisTick: { show: false },
-        axisLabel: { color: ink, hideOverlap: true, margin: 10 },
+        axisLabel:
+          data.type === "bridge"
+            ? { color: ink, interval: 0, width: 84, overflow: "break", margin: 10 }
+            : { color: ink, hideOverlap: true, margin: 10 },
       },
       yAxis: {
         type: "value",

@@ -316,6 +316,7 @@ MATRIX: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "metrics:loyalty": (FIGURES, NO),
     "metrics:figure": (FIGURES, NO),
     "metrics:people": (FIGURES, NO),
+    "metrics:target": (ADMINS, ADMINS),
     # follow-ups
     "outreach:followups": (STAFF, MANAGERS),
     "outreach:switch": (NO, MANAGERS),
@@ -585,6 +586,7 @@ ARGUMENTS = {
     "mailing:unsubscribe": {"token": "unsubscribe"},
     "metrics:figure": {"key": "=retention_rate"},
     "metrics:people": {"key": "=retention_rate"},
+    "metrics:target": {"key": "=retention_rate"},
     "metrics:map_people": {"name": "=rfm"},
     "metrics:trial": {"ref": "trial"},
     "metrics:trial_status": {"ref": "trial"},

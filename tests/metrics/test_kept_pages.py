@@ -115,7 +115,7 @@ def test_the_bridge_of_retention_adds_up_and_leads_to_the_people(
 
 def test_shops_stand_beside_everybody(browser: Client, retention: list[Any]) -> None:
     words = text(browser, "/metrics/retention/")
-    assert re.search(r"Everybody 75\.0 % [\d. %–]+ 30 40", words)
+    assert re.search(r"All customers 75\.0 % [\d. %–]+ 30 40", words)
     assert re.search(r"North Street 90\.0 % [\d. %–]+ 18 20", words)
     assert re.search(r"South Street 60\.0 % [\d. %–]+ 12 20", words)
     assert "Nothing is kept of these" in text(browser, "/metrics/retention/?by=tag")

@@ -97,7 +97,7 @@ def test_the_overview_of_a_quarter_names_value_count_and_interval(browser: Clien
     assert "4.1 % of the customers active at the start of Q4 2025" in words
     assert "30 of 740." in words
     assert "Likely between 2.9 and 5.7 %." in words
-    assert "Lapsed 710" in words
+    assert "Lapsed −710" in words
     assert "Active at the start 740" in words
 
 
@@ -319,5 +319,5 @@ def test_the_present_period_stands_beside_the_last_complete_one(browser: Client)
     for at in (datetime(2025, 11, 1, tzinfo=UTC), NOW - timedelta(days=1)):
         record([order(one, at) for one in everybody])
     recompute(now=NOW)
-    words = text(browser, "/metrics/")
-    assert "Q1 2026 so far: $10.00." in words
+    assert "so far $10.00 $10.00" in text(browser, "/metrics/")
+    assert "Q1 2026 so far: $10.00." in text(browser, "/metrics/average_order_value/?unit=quarter")
