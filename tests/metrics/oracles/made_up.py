@@ -44,6 +44,7 @@ instants = st.one_of(
         min_value=LONG_BEFORE.replace(tzinfo=None), max_value=LAST.replace(tzinfo=None)
     ).map(lambda moment: moment.replace(tzinfo=UTC)),
 )
+WAITS = [timedelta(days=days) for days in (-60, 0, 1, 40, 100)]  # also before what it is for
 long_known = LAST - timedelta(days=600)
 recorded = st.sampled_from([long_known, long_known, KNOWN_AT, KNOWN_AT + timedelta(days=1)])
 shops = st.sampled_from([None, 1, 2])
@@ -80,7 +81,7 @@ def money_histories(draw: st.DrawFn) -> History:
         Refunded(
             order_id=order.order_id,
             amount=draw(st.sampled_from([1, 5_000, order.amount, 2 * order.amount + 1])),
-            refunded_at=draw(instants),
+            refunded_at=draw(st.one_of(instants, st.sampled_from(WAITS).map(order.at.__add__))),
             currency=order.currency,
             recorded_at=draw(recorded),
             taken_back_at=draw(ended),
