@@ -55,6 +55,14 @@ def test_what_is_taken_back_comes_from_pending_lots_first_then_the_oldest_then_o
     assert back.account.debt == 1
 
 
+def test_debt_takes_what_no_hold_keeps_down_to_the_last_point() -> None:
+    one, owing = lot(1, 3, held=2), draft(debt=5)
+    for _again in range(2):
+        owing.settle_debt(one)
+        assert taken(owing) == [("active", -1, 1), ("debt", 1, None)]
+        assert (one.remaining, owing.account.active, owing.account.debt) == (2, 99, 4)
+
+
 def test_idle_points_lapse_later_after_something_happened_and_never_earlier() -> None:
     account = draft(lapses_at=NOON).account
     account.extend(NOON - timedelta(days=1))
