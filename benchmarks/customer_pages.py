@@ -208,9 +208,16 @@ def grow(customers: int, orders: int) -> None:
 
 def measure(client: Client, customers: int) -> dict[str, tuple[float, float, int]]:
     """Return page → (median ms, 95th percentile ms, most queries)."""
+    return measure_pages(client, pages(client, customers))
+
+
+def measure_pages(
+    client: Client, wanted: dict[str, list[str]], rounds: int = ROUNDS
+) -> dict[str, tuple[float, float, int]]:
+    """Ask pages by their addresses in turn; see :func:`measure`."""
     found = {}
-    for name, urls in pages(client, customers).items():
-        asked = [urls[number % len(urls)] for number in range(ROUNDS)]
+    for name, urls in wanted.items():
+        asked = [urls[number % len(urls)] for number in range(rounds)]
         queries = 0
         for url in dict.fromkeys(asked):  # also warms up
             with CaptureQueriesContext(connection) as captured:
