@@ -97,6 +97,15 @@ class Computation:
             return kernels.cohorts(self.orders, months)
         return kernels.cells_from_rows(self.definitions.cohort_cells(self.facts(), months))
 
+    def cohort_profits(self, months: list[Window]) -> dict[tuple[int, int], int]:
+        """Return cohort and month (places) → profit in 1/10,000, where it is known."""
+        from metrics.kpis.cohorts import define_profit
+
+        if not months or not self.has_rows(ORDER_STATES):
+            return {}
+        rows = self.definitions.rows(define_profit, self.facts(), months).to_pylist()
+        return {(row["cohort"], row["month"]): row["profit"] for row in rows}
+
     @cached_property
     def definitions(self) -> Engine:
         """What carries the definitions out, opened when one runs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -53,7 +53,11 @@ class Engine(ABC):
         """Run the definition of the cohort matrix; see :func:`metrics.kpis.cohorts.define`."""
         from metrics.kpis import cohorts
 
-        return self.arrow(cohorts.define(facts, self._windows_table(months)))
+        return self.rows(cohorts.define, facts, months)
+
+    def rows(self, define: Callable[[Any, Any], Any], facts: Facts, windows: list[Window]) -> Any:
+        """Run any definition over windows that is one table."""
+        return self.arrow(define(facts, self._windows_table(windows)))
 
     def _arrow_table(self, rows: Any) -> Any:
         import ibis

@@ -35,3 +35,28 @@ def define(facts: Any, months: Any) -> Any:
     return cells.group_by(["cohort", "month", "customer_id"]).aggregate(
         amount=cells.amount.sum().cast("int64")
     )
+
+
+def define_profit(facts: Any, months: Any) -> Any:
+    """What the customers of each month brought after costs, month by month.
+
+    Of customers with a purchase of unknown cost nothing counts. What was left of purchases,
+    refunds and service as for the value so far, but not discounted; see :mod:`.value`.
+    Returns ``cohort, month`` (places) and ``profit`` (1/10,000).
+    """
+    from metrics.kpis.value import margins
+
+    orders = facts.customer_orders
+    unpriced = orders.filter(orders.currency == facts.currency, orders.cost.isnull())
+    priced = orders.anti_join(unpriced, "customer_id")
+    first = priced.group_by("customer_id").aggregate(first_at=priced.ordered_at.min())
+    cohorts = months.inner_join(
+        first, [first.first_at >= months.start, first.first_at < months.until]
+    ).select("customer_id", cohort="place")
+    flows = margins(facts)
+    left = months.inner_join(flows, [flows.at >= months.start, flows.at < months.until]).select(
+        "customer_id", "amount", month="place"
+    )
+    left = left.inner_join(cohorts, "customer_id")
+    left = left.filter(left.month >= left.cohort)
+    return left.group_by(["cohort", "month"]).aggregate(profit=left.amount.sum().cast("int64"))

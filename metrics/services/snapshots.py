@@ -161,17 +161,22 @@ def _write_cohorts(
     run: RecomputeRun, computation: Computation, windows: list[Window], keeper: SetKeeper
 ) -> None:
     months = _without_gaps([window for window in windows if window.unit == "month"])
-    for cells in chunks(computation.cohort_cells(months), CHUNK_SETS):
-        keys = keeper.keep(cell.members for cell in cells)
+    found = {(cell.cohort, cell.month): cell for cell in computation.cohort_cells(months)}
+    profits = computation.cohort_profits(months)
+    known = {cohort for cohort, _month in profits}
+    # There are months in which nobody bought, but something was given back.
+    for places in chunks(sorted(found.keys() | profits.keys()), CHUNK_SETS):
+        keys = keeper.keep(found[at].members if at in found else () for at in places)
         CohortCell.objects.bulk_create(
             CohortCell(
                 run=run,
-                cohort=months[cell.cohort].name,
-                offset=cell.month - cell.cohort,
-                amount=from_units(cell.amount),
+                cohort=months[at[0]].name,
+                offset=at[1] - at[0],
+                amount=from_units(found[at].amount if at in found else 0),
+                profit=from_units(profits.get(at, 0)) if at[0] in known else None,
                 members_id=key,
             )
-            for cell, key in zip(cells, keys, strict=True)
+            for at, key in zip(places, keys, strict=True)
         )
 
 
