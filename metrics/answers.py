@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +19,7 @@ from metrics.figures import document
 from metrics.kpis import KPIS
 from metrics.kpis.base import Kpi
 from metrics.selectors.figures import find_snapshot, snapshot_document
-from metrics.selectors.people import members_of
+from metrics.selectors.people import list_people, members_of
 from metrics.selectors.runs import latest_run
 from metrics.slices import parse_slice
 from metrics.windows import last_complete, parse_window, window_of
@@ -116,3 +117,33 @@ def _computed(
         document(figure, as_of=as_of, known_at=known_at, computed_at=now),
         lambda name: iter(sets.get(name, [])),
     )
+
+
+def answer_rfm(*, now: datetime) -> dict[str, Any]:
+    """Return every customer's scores and segment, and how many customers each segment has.
+
+    As of the latest recompute, else now. Customers are in the order of their records' ids; one
+    without an external id has null there.
+    """
+    from metrics.engines.kernels_customers import SEGMENTS, rfm, summary
+
+    run = latest_run()
+    as_of, known_at = (run.as_of, run.known_at) if run else (now, now)
+    store = sync_facts(now=now).store
+    with computing(store, as_of=as_of, known_at=known_at) as computation:
+        orders = computation.orders
+        found = rfm(summary(orders, as_of))
+    scores = (column.tolist() for column in (found.recency, found.frequency, found.monetary))
+    rows = zip(list_people(orders.ids.tolist()), *scores, found.segment.tolist(), strict=True)
+    customers = [
+        {
+            "external_id": person.external_id,
+            "r": recency,
+            "f": frequency,
+            "m": monetary,
+            "segment": SEGMENTS[segment],
+        }
+        for person, recency, frequency, monetary, segment in rows
+    ]
+    counts = Counter(row["segment"] for row in customers)
+    return {"customers": customers, "segments": {name: counts[name] for name in SEGMENTS}}

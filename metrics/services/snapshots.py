@@ -13,7 +13,7 @@ from metrics.facts.sync import sync_facts
 from metrics.figures import Figure, figure_of
 from metrics.kpis import KPIS
 from metrics.kpis.base import Kpi, Measure
-from metrics.models import CohortCell, RecomputeRun, SliceSet
+from metrics.models import CohortCell, MapCell, RecomputeRun, SliceSet
 from metrics.services.writing import (
     CHUNK_SETS,
     Row,
@@ -61,6 +61,7 @@ def write_figures(run: RecomputeRun, *, now: datetime, full: bool) -> None:
             writer.write(kpi)
         progress.tell("cohorts")
         _write_cohorts(run, computation, windows, keeper)
+        _write_maps(run, computation, keeper)
         run.first_day, run.last_day = computation.first_day, computation.last_day
         where = {} if run.is_pinned else stages(computation.orders, run.as_of)
     if not run.is_pinned:
@@ -177,6 +178,25 @@ def _write_cohorts(
                 members_id=key,
             )
             for at, key in zip(places, keys, strict=True)
+        )
+
+
+def _write_maps(run: RecomputeRun, computation: Computation, keeper: SetKeeper) -> None:
+    from metrics.engines.maps import places
+
+    for some in chunks(places(computation), CHUNK_SETS):
+        keys = keeper.keep(place.members for place in some)
+        MapCell.objects.bulk_create(
+            MapCell(
+                run=run,
+                map=place.map,
+                x=place.x,
+                y=place.y,
+                customers=len(place.members),
+                amount=from_units(place.amount),
+                members_id=key,
+            )
+            for place, key in zip(some, keys, strict=True)
         )
 
 

@@ -145,6 +145,28 @@ def test_cohorts_prints_sizes_and_cells() -> None:
     assert revenue["2025-12"]["cells"] == ["30.00", "0.00", None]
 
 
+def test_rfm_prints_the_scores_and_the_segment_of_every_customer() -> None:
+    people = customers(10)
+    for number, one in enumerate(people):
+        Customer.objects.filter(pk=one.pk).update(external_id=f"c{number}")
+    # The later the number, the more recently, the more often, for the more.
+    record(
+        [
+            order(one, datetime(2025, 9, 1 + number, 12, tzinfo=UTC), amount=number)
+            for number, one in enumerate(people)
+            for _time in range(number + 1)
+        ]
+    )
+    run("recompute_kpis", "--as-of", "2025-10-15")
+    found = run("rfm")
+    scores = [(row["external_id"], row["r"], row["f"], row["m"]) for row in found["customers"]]
+    assert scores == [(f"c{n}", *[1 + n // 2] * 3) for n in range(10)]
+    assert found["customers"][9]["segment"] == "champions"
+    assert {name: count for name, count in found["segments"].items() if count} == {
+        "hibernating": 4, "need_attention": 2, "loyal": 2, "champions": 2,
+    }  # fmt: skip
+
+
 # --- API ----------------------------------------------------------------------------------------
 def test_the_api_gives_the_latest_of_every_figure(api_client: Any, every_figure: None) -> None:
     complaint_example()

@@ -13,7 +13,15 @@ from crm.models import ImportBatch
 from crm.services import change_order
 from metrics.facts import store
 from metrics.kpis import KPIS
-from metrics.models import CohortCell, MemberSet, RecomputeRun, Snapshot, SnapshotSet
+from metrics.models import (
+    CohortCell,
+    MapCell,
+    MemberSet,
+    RecomputeRun,
+    SliceSet,
+    Snapshot,
+    SnapshotSet,
+)
 from metrics.selectors.cohorts import cohort_rows
 from metrics.selectors.people import list_people, members_of
 from metrics.selectors.runs import is_recomputing, latest_run, shown_run
@@ -89,7 +97,8 @@ def test_a_second_run_replaces_the_first_and_leaves_no_set_behind() -> None:
     assert shown_run() == last
     assert not RecomputeRun.objects.filter(pk=first.pk).exists()
     used = set(SnapshotSet.objects.values_list("members_id", flat=True))
-    used |= set(CohortCell.objects.values_list("members_id", flat=True))
+    for model in (CohortCell, MapCell, SliceSet):
+        used |= set(model.objects.values_list("members_id", flat=True))
     assert set(MemberSet.objects.values_list("pk", flat=True)) == used
 
 
