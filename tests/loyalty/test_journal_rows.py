@@ -93,6 +93,29 @@ def test_of_what_happens_at_one_instant_what_ends_comes_before_what_begins(
         assert (one.status, one.resolved_at) == ("expired", at)
 
 
+def test_what_time_did_is_booked_for_each_of_the_locked_accounts_and_no_other(
+    programme, clock
+) -> None:
+    end = clock() + timedelta(days=1)
+    kate, pat, kim = make_member((4, end)), make_member((5, end)), make_member((6, end))
+    over, stays, others = hold(kate, 1, minutes=5), hold(pat, 2, minutes=2880), hold(kim, 3)
+    before = set(PointsTransaction.objects.values_list("pk", flat=True))
+    clock.moment = end
+    with transaction.atomic():
+        accounts = lock_accounts([account_of(kate).pk, account_of(pat).pk])
+        assert catch_up(accounts, end) == 2
+    written = PointsTransaction.objects.exclude(pk__in=before).order_by("pk")
+    assert list(written.values_list("account", "kind", "points")) == [
+        (account_of(kate).pk, "expire", -4),
+        (account_of(pat).pk, "expire", -3),
+    ]
+    stand = [(account_of(one).active, account_of(one).held) for one in (kate, pat, kim)]
+    assert stand == [(0, 0), (2, 2), (6, 3)]
+    for one, status in [(over, "expired"), (stays, "open"), (others, "open")]:
+        one.refresh_from_db()
+        assert one.status == status
+
+
 def test_points_given_back_to_a_lot_that_ends_this_instant_expire_at_once(programme, clock) -> None:
     end = clock() + timedelta(days=1)
     kate = make_member((1, end), 9)
