@@ -133,6 +133,7 @@ def bar_of(asked: Asked, snapshots: Sequence[Snapshot], run: RecomputeRun) -> di
             (BEFORE, _("The period before")),
             (A_YEAR_BEFORE, _("A year before")),
         ],
+        "slices": slices,
         "segments": [(label, group) for label, group in _by_dimension(slices) if group],
         "segment_label": next(
             (segment_name(one) for one in slices if one.dimension == asked.segment), ""
