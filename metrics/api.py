@@ -203,6 +203,9 @@ def _kept_slice(text: str) -> str:
     return name
 
 
+COHORT_MEASURES = ("customers", "revenue", "profit")
+
+
 class CohortListView(IdempotentMixin, APIView):
     """The cohort matrix of the last recompute."""
 
@@ -211,15 +214,17 @@ class CohortListView(IdempotentMixin, APIView):
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("measure", OpenApiTypes.STR, enum=["customers", "revenue"]),
+            OpenApiParameter("unit", OpenApiTypes.STR, enum=["month"]),
+            OpenApiParameter("measure", OpenApiTypes.STR, enum=list(COHORT_MEASURES)),
         ],
         responses=CohortList,
     )
     def get(self, request: Request) -> Response:
         """All cohorts, oldest first."""
         measure = request.query_params.get("measure", "customers")
-        if measure not in ("customers", "revenue"):
-            raise InvalidInput(fields={"measure": ["customers or revenue"]})
+        for name, known in (("measure", COHORT_MEASURES), ("unit", ("month",))):
+            if request.query_params.get(name, known[0]) not in known:
+                raise InvalidInput(fields={name: [f"one of {', '.join(known)}"]})
         run = shown_run()
         return Response(
             {

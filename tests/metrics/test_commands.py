@@ -145,6 +145,15 @@ def test_cohorts_prints_sizes_and_cells() -> None:
     assert revenue["2025-12"]["cells"] == ["30.00", "0.00", None]
 
 
+def test_cohorts_prints_what_was_left_after_costs_where_they_are_known() -> None:
+    costed, other = customers(2)
+    record([order(costed, datetime(2025, month, 3, tzinfo=UTC), cost=4) for month in (11, 12)])
+    record([order(other, datetime(2025, 12, 3, tzinfo=UTC))])
+    run("recompute_kpis", "--as-of", "2026-01-10")
+    rows = {row["cohort"]: row["cells"] for row in run("cohorts", "--measure", "profit")["cohorts"]}
+    assert rows == {"2025-11": ["6.00", "6.00", None], "2025-12": [None, None]}
+
+
 def test_rfm_prints_the_scores_and_the_segment_of_every_customer() -> None:
     people = customers(10)
     for number, one in enumerate(people):
@@ -246,7 +255,10 @@ def test_the_api_gives_the_cohorts(api_client: Any) -> None:
     run("recompute_kpis", "--as-of", "2026-02-10")
     found = api_client().get("/api/v1/cohorts/").json()
     assert found == run("cohorts")
-    assert api_client().get("/api/v1/cohorts/", {"measure": "x"}).status_code == 400
+    profit = api_client().get("/api/v1/cohorts/", {"measure": "profit", "unit": "month"}).json()
+    assert profit == run("cohorts", "--measure", "profit")
+    for query in ({"measure": "x"}, {"unit": "week"}):
+        assert api_client().get("/api/v1/cohorts/", query).status_code == 400
 
 
 def test_staff_have_no_figures_in_the_api(api_client: Any) -> None:

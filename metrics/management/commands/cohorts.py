@@ -21,7 +21,8 @@ class Command(KeepwellCommand):
     def add_options(self, parser: CommandParser) -> None:
         """Which matrix."""
         parser.add_argument("--unit", choices=["month"], default="month")
-        parser.add_argument("--measure", choices=["customers", "revenue"], default="customers")
+        measures = ["customers", "revenue", "profit"]
+        parser.add_argument("--measure", choices=measures, default="customers")
 
     def answer(self, **options: Any) -> Answer:
         """Read the matrix; compute it first where nothing was computed yet."""
