@@ -32,6 +32,7 @@ urlpatterns = [
     path("imports/trials/<slug:ref>/rejects.csv", trials.trial_rejects, name="trial_rejects"),
     path("metrics/", overview.overview, name="overview"),
     path("metrics/recompute/", overview.recompute_now, name="recompute"),
+    path("metrics/people/<slug:name>/bulk/", people.bulk, name="people_bulk"),
     path("metrics/status/", overview.recompute_status, name="status"),
     path("metrics/cohorts/", cohorts.cohorts, name="cohorts"),
     path("metrics/cohorts/people/", cohorts.cohort_people, name="cohort_people"),

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.permissions import roles_required
-from common.errors import DomainError
 from common.keyset import keyset_page
-from common.requests import LONGEST_ADDRESS, actor_of
+from common.requests import LONGEST_ADDRESS
 from common.time import now
-from common.undo import offer_undo
 from crm.exports.roles import LISTS
 from crm.forms import BulkForm, CustomerFilterForm
 from crm.forms.tasks import in_days, widget_time
@@ -40,6 +36,7 @@ from crm.selectors.tags import tags_to_choose
 from crm.selectors.views import list_views
 from crm.services import bulk_actions
 from crm.tables import Column, chosen_columns, customer_columns, customer_rows
+from crm.views.bulk import act_on_many
 from crm.views.exports import answer_export
 
 PAGE = "customers"  # of saved views
@@ -115,20 +112,7 @@ def customer_bulk_task(request: HttpRequest) -> HttpResponse:
 @roles_required(read=WRITERS)
 def customer_bulk(request: HttpRequest) -> HttpResponse:
     """Label, move, or open a task for, the chosen customers or everybody who fits."""
-    back = _back(request)
-    form = BulkForm(request.POST)
-    if not form.is_valid():
-        for error in form.problems:
-            messages.error(request, error)
-        return redirect(back)
-    try:
-        ids = _chosen_ids(request)
-        if not ids:
-            raise bulk_actions.NobodyChosen
-        _DOINGS[form.cleaned_data["action"]](request, form.cleaned_data, ids)
-    except DomainError as error:
-        messages.error(request, str(error.message))
-    return redirect(back)
+    return act_on_many(request, find_ids=lambda: _chosen_ids(request), back=_back(request))
 
 
 @require_POST
@@ -136,69 +120,6 @@ def customer_bulk(request: HttpRequest) -> HttpResponse:
 def customer_export(request: HttpRequest) -> HttpResponseBase:
     """The list as a file, with the chosen columns; analysts get contacts masked."""
     return answer_export(request, "customers", back=_back(request))
-
-
-def _tag(request: HttpRequest, asked: dict[str, Any], ids: list[int]) -> None:
-    tag, changed = bulk_actions.tag_customers(
-        customer_ids=ids, name=asked["tag"], happened_at=now(), actor=actor_of(request)
-    )
-    said = ngettext(
-        "%(number)s customer now has the tag “%(tag)s”.",
-        "%(number)s customers now have the tag “%(tag)s”.",
-        len(changed),
-    ) % {"number": len(changed), "tag": tag}
-    offer_undo(request, said, "customers.tagged", customer_ids=changed, tag_id=tag.pk)
-
-
-def _untag(request: HttpRequest, asked: dict[str, Any], ids: list[int]) -> None:
-    tag = asked["known_tag"]
-    changed = bulk_actions.untag_customers(
-        customer_ids=ids, tag_id=tag.pk, happened_at=now(), actor=actor_of(request)
-    )
-    said = ngettext(
-        "%(number)s customer lost the tag “%(tag)s”.",
-        "%(number)s customers lost the tag “%(tag)s”.",
-        len(changed),
-    ) % {"number": len(changed), "tag": tag}
-    offer_undo(request, said, "customers.untagged", customer_ids=changed, tag_id=tag.pk)
-
-
-def _shop(request: HttpRequest, asked: dict[str, Any], ids: list[int]) -> None:
-    shop = asked["location"]
-    before = bulk_actions.set_shop(
-        customer_ids=ids,
-        location_id=shop.pk if shop else None,
-        happened_at=now(),
-        actor=actor_of(request),
-    )
-    number = sum(map(len, before.values()))
-    said = ngettext(
-        "The shop of %(number)s customer was changed.",
-        "The shop of %(number)s customers was changed.",
-        number,
-    ) % {"number": number}
-    offer_undo(
-        request, said, "customers.moved", before=before, location_id=shop.pk if shop else None
-    )
-
-
-def _task(request: HttpRequest, asked: dict[str, Any], ids: list[int]) -> None:
-    number = bulk_actions.assign_tasks(
-        customer_ids=ids,
-        title=asked["title"],
-        due_at=asked["due_at"],
-        assignee_id=asked["assignee"].pk if asked["assignee"] else None,
-        happened_at=now(),
-        actor=actor_of(request),
-    )
-    messages.success(
-        request,
-        ngettext("%(number)s task was opened.", "%(number)s tasks were opened.", number)
-        % {"number": number},
-    )
-
-
-_DOINGS = {"tag": _tag, "untag": _untag, "shop": _shop, "task": _task}
 
 
 def asked_list(request: HttpRequest, query: QueryDict) -> Chosen:

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.permissions import roles_required
+from common.requests import own_page
+from crm.forms import BulkForm
+from crm.roles import may_write
+from crm.selectors.customer_filters import COUNTED, ids_of_refs
 from crm.selectors.figures import purchase_figures
+from crm.services.bulk_actions import TooManyCustomers
+from crm.views.bulk import act_on_many
 from metrics.asked_people import AskedPeople, people_asked
 from metrics.forms import PARTS, PeopleForm
 from metrics.kpis import get_kpi
 from metrics.kpis.base import Kpi
-from metrics.roles import READERS
+from metrics.people_lists import members_asked
+from metrics.roles import READERS, REQUESTERS
 from metrics.selectors.figures import figure_from
 from metrics.selectors.people import PeoplePage, page_of
+from metrics.selectors.present import present_ids
 from metrics.words import people_url, show, show_period
 
 
@@ -45,18 +54,38 @@ def people(request: HttpRequest, key: str) -> HttpResponse:
     )
 
 
+@require_POST
+@roles_required(read=REQUESTERS)
+def bulk(request: HttpRequest, name: str) -> HttpResponse:
+    """Label, or open a task about, the chosen people of a list or all of them."""
+
+    def find_ids() -> list[int]:
+        if not request.POST.get("everybody"):
+            return ids_of_refs(request.POST.getlist("customers"))
+        members = members_asked(name, QueryDict(request.POST.get("query", "")))
+        if members is not None and members.size > COUNTED:
+            raise TooManyCustomers
+        return present_ids(members)
+
+    back = own_page(request.POST.get("here", "")) or reverse("metrics:overview")
+    return act_on_many(request, find_ids=find_ids, back=back)
+
+
 def render_people(request: HttpRequest, page: PeoplePage, context: dict[str, Any]) -> HttpResponse:
-    """Render a page of people. context: title, pretitle, back_url, tabs, exported (a list)."""
+    """Render a page of people.
+
+    context: title, pretitle, back_url, tabs, exported (a list of :mod:`metrics.people_lists`),
+    query (the list's, where it isn't that of the address).
+    """
     bought = purchase_figures([customer.pk for customer in page.customers])
     query = request.GET.copy()
     query["after"] = str(page.after)
     next_url = f"{request.path}?{query.urlencode()}" if page.after else ""
     rows = [{"customer": customer, "bought": bought[customer.pk]} for customer in page.customers]
-    return render(
-        request,
-        "metrics/people.html",
-        {"rows": rows, "total": page.total, "next_url": next_url, **context},
-    )
+    shown: dict[str, Any] = {"rows": rows, "total": page.total, "next_url": next_url}
+    if rows and may_write(request.user, REQUESTERS):
+        shown["bulk"] = BulkForm()
+    return render(request, "metrics/people.html", shown | context)
 
 
 def _tabs(kpi: Kpi, asked: AskedPeople) -> list[dict[str, Any]]:

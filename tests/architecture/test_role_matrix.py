@@ -316,6 +316,7 @@ MATRIX: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "metrics:loyalty": (FIGURES, NO),
     "metrics:figure": (FIGURES, NO),
     "metrics:people": (FIGURES, NO),
+    "metrics:people_bulk": (NO, MANAGERS),
     "metrics:target": (ADMINS, ADMINS),
     # follow-ups
     "outreach:followups": (STAFF, MANAGERS),
@@ -586,6 +587,7 @@ ARGUMENTS = {
     "mailing:unsubscribe": {"token": "unsubscribe"},
     "metrics:figure": {"key": "=retention_rate"},
     "metrics:people": {"key": "=retention_rate"},
+    "metrics:people_bulk": {"name": "=figure_people"},
     "metrics:target": {"key": "=retention_rate"},
     "metrics:map_people": {"name": "=rfm"},
     "metrics:trial": {"ref": "trial"},
