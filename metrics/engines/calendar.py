@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.time import Period, local_date, organisation_timezone
 from metrics.engines.members import Ints
-from metrics.kpis.local_time import offsets
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY = 86_400_000_000
@@ -54,19 +55,42 @@ def local_months(times: Ints) -> Ints:
 def _as_the_wall_clock_showed(times: Ints) -> Ints:
     if not len(times):
         return times
-    year = moment_of(int(times.max())).year
-    # Asked for a whole decade, so that it is found again for the next month.
-    changes = offsets(organisation_timezone(), date(year // 10 * 10 + 11, 1, 1))
-    since = np.array([micros(at.replace(tzinfo=UTC)) for at, _seconds in changes], dtype=np.int64)
-    shift = np.array([seconds * 1_000_000 for _at, seconds in changes], dtype=np.int64)
+    zone = organisation_timezone()
+    first, last = (moment_of(int(edge)).year for edge in (times.min(), times.max()))
+    changes = [change for year in range(first, last + 1) for change in _changes(zone, year)]
+    since, shift = (np.array(column, dtype=np.int64) for column in zip(*changes, strict=True))
     low, high = (
-        max(int(np.searchsorted(since, edge, side="right")) - 1, 0)
-        for edge in (times.min(), times.max())
+        int(np.searchsorted(since, edge, side="right")) - 1 for edge in (times.min(), times.max())
     )
     local: Ints = times + shift[low]
-    for at in range(low + 1, high + 1):  # at most a change of the clock or two
-        local += np.where(times >= since[at], shift[at] - shift[at - 1], 0)
+    for at in range(low + 1, high + 1):  # of a month, at most a change of the clock or two
+        if shift[at] != shift[at - 1]:
+            local += np.where(times >= since[at], shift[at] - shift[at - 1], 0)
     return local
+
+
+@lru_cache(maxsize=1_024)
+def _changes(zone: ZoneInfo, year: int) -> list[tuple[int, int]]:
+    """Return since when in a year (UTC) which offset of the timezone held, in microseconds."""
+    moment = datetime(year, 1, 1, tzinfo=UTC)
+    found = [(micros(moment), _offset(moment, zone))]
+    while moment.year == year:
+        low, moment = moment, moment + timedelta(days=1)
+        if _offset(moment, zone) == found[-1][1]:
+            continue
+        high = moment
+        while high - low > timedelta(seconds=1):
+            middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))
+            if _offset(middle, zone) == found[-1][1]:
+                low = middle
+            else:
+                high = middle
+        found.append((micros(high), _offset(high, zone)))
+    return found
+
+
+def _offset(moment: datetime, zone: ZoneInfo) -> int:
+    return (moment.astimezone(zone).utcoffset() or timedelta(0)) // timedelta(microseconds=1)
 
 
 def month_edges(first: int, last: int) -> Ints:
