@@ -306,3 +306,24 @@ def _local_months(column: Any) -> Any:
     days = [date.fromisoformat(str(day)) for day in column.to_pylist()]
     starts = {day: start_of_day(day).replace(tzinfo=None) for day in set(days)}
     return pa.chunked_array([pa.array([starts[day] for day in days], pa.timestamp("us"))])
+
+
+def in_main_table(table: str, rows: Any) -> Any:
+    """Return the rows that the database has in its main table: of orders and lines the present."""
+    import pyarrow.compute as pc
+
+    if table not in MONTHLY_TABLES:
+        return rows
+    return rows.filter(pc.is_null(rows.column("valid_until")))
+
+
+def sum_of(table: str, rows: Any) -> int:
+    """Return the sum of a table's money, or of the points members have; 0 where it has none."""
+    import pyarrow.compute as pc
+
+    if table == "points":
+        rows = rows.filter(pc.is_valid(rows.column("lot_id")))
+    name = {"customers": "acquisition_cost"}.get(table, "amount")
+    if name not in rows.column_names:
+        return 0
+    return int(pc.sum(rows.column(name)).as_py() or 0)

@@ -20,24 +20,44 @@ from django.db import DatabaseError, connection
 
 from metrics.facts.tables import Dialect
 
+ROWS_AT_ONCE = 65_536
 READER = Path(__file__).with_name("reader.py")
 
 
 class Source:
     """An open look at the database. ``dialect``: how its SQL is written."""
 
-    def __init__(self, execute: Any, vendor: str) -> None:
-        self._execute = execute
+    def __init__(self, execute: Callable[[str], Any], vendor: str) -> None:
+        self._execute = execute  # SQL → a reader of Arrow batches
         self.dialect = Dialect(vendor)
 
+    def tables(self, sql: str) -> Iterator[Any]:
+        """Yield the answer as Arrow tables of some ten thousand rows; at least one.
+
+        To be read to its end before the next question.
+        """
+        import pyarrow as pa
+
+        reader = self._execute(sql)
+        some: list[Any] = []
+        rows = 0
+        is_first = True
+        for batch in reader:
+            some.append(batch)
+            rows += batch.num_rows
+            if rows >= ROWS_AT_ONCE:
+                yield pa.Table.from_batches(some, reader.schema)
+                some, rows, is_first = [], 0, False
+        if some or is_first:
+            yield pa.Table.from_batches(some, reader.schema)
+
     def arrow(self, sql: str) -> Any:
-        """Return the answer as an Arrow table."""
-        return self._execute(sql)
+        """Return the answer as one Arrow table."""
+        return self._execute(sql).read_all()
 
     def row(self, sql: str) -> list[Any]:
         """Return the one row of the answer as plain numbers and text."""
-        table = self._execute(sql)
-        return [_plain(column[0].as_py()) for column in table.columns]
+        return [_plain(column[0].as_py()) for column in self.arrow(sql).columns]
 
 
 def database_name() -> str:
@@ -64,7 +84,7 @@ def open_source() -> Iterator[Source]:
 
             def execute(sql: str) -> Any:
                 cursor.execute(sql)
-                return cursor.fetch_arrow_table()
+                return cursor.fetch_record_batch()
 
             yield Source(execute, connection.vendor)
     finally:
@@ -73,7 +93,7 @@ def open_source() -> Iterator[Source]:
 
 @contextmanager
 def _read_apart(path: str) -> Iterator[Callable[[str], Any]]:
-    """Yield what answers SQL about a SQLite file with Arrow tables; all are of one moment."""
+    """Yield what answers SQL about a SQLite file with readers; all answers are of one moment."""
     import pyarrow as pa
 
     command = [sys.executable, str(READER), path]
@@ -88,7 +108,7 @@ def _read_apart(path: str) -> Iterator[Callable[[str], Any]]:
                 questions.flush()
             mark = answers.read(1)
             if mark == b"+":
-                return pa.ipc.open_stream(answers).read_all()
+                return pa.ipc.open_stream(answers)
             told = json.loads(answers.readline()) if mark else f"{path} can't be read"
             raise DatabaseError(told)
 
@@ -136,7 +156,7 @@ def _through_django(sql: str) -> Any:
     return pa.table(
         [pa.array(column) if column else pa.array([], pa.int64()) for column in columns],
         names=names,
-    )
+    ).to_reader()
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from typing import Any
 
 from django.conf import settings
 
-from metrics.facts.tables import ORDER_STATES, TABLES, arrow_schema
+from metrics.facts.columns import ORDER_STATES, TABLES, arrow_schema, in_main_table, sum_of
 
 FORMAT = 3  # raise it when the columns change: older stores are then rebuilt
 
@@ -134,19 +134,31 @@ def write_manifest(manifest: Manifest) -> None:
     _sync_folder(root())
 
 
-def write_file(table: str, part: str, generation: int, rows: Any, **counts: int) -> FactFile:
-    """Write one Parquet file into the generation's folder and say what it holds."""
+def write_file(table: str, part: str, generation: int, rows: Any) -> FactFile:
+    """Write one Parquet file into the generation's folder and say what it holds.
+
+    rows: an Arrow table with the columns of the fact table, or several, one after the other.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     name = f"{table}-{part}.parquet" if part else f"{table}.parquet"
     path = Path("generations") / f"{generation:08}" / name
     target = root() / path
     target.parent.mkdir(parents=True, exist_ok=True)
+    chunks: Iterable[Any] = [rows] if isinstance(rows, pa.Table) else rows
+    count = present = amount = 0
     with target.open("wb") as file:
-        pq.write_table(rows, file, compression="zstd", row_group_size=131_072)
+        with pq.ParquetWriter(file, arrow_schema(table), compression="zstd") as writer:
+            for chunk in chunks:
+                writer.write_table(chunk, row_group_size=131_072)
+                in_force = in_main_table(table, chunk)
+                count += chunk.num_rows
+                present += in_force.num_rows
+                amount += sum_of(table, in_force)
         file.flush()
         os.fsync(file.fileno())
-    return FactFile(table, part, str(path), rows.num_rows, **counts)
+    return FactFile(table, part, str(path), count, present, amount)
 
 
 def drop_unused(manifest: Manifest) -> None:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from django.conf import settings
 
-from common.time import Period, local_date
 from metrics.facts import store
 from metrics.facts.marks import UNDONE, marks
+from metrics.facts.months import write_months
 from metrics.facts.source import Source, database_name, open_source
 from metrics.facts.store import FactFile, Manifest, Store
 from metrics.facts.tables import (
-    LINE_STATES,
     MONTHLY_TABLES,
     ORDER_STATES,
     SMALL_TABLES,
@@ -108,12 +106,12 @@ def _write(
     changed = [t for t in TABLES if before is None or before.marks.get(t) != found[t]]
     if set(changed) & set(MONTHLY_TABLES):
         since = Store(before).synced_at - OVERLAP if before else None
-        files |= _write_months(source, since, files, generation)
+        files |= write_months(source, since, files, generation)
     for table in SMALL_TABLES:
         if table in changed:
-            rows = to_schema(source.arrow(select_table(table, source.dialect)), table)
-            counts = {"present": rows.num_rows, "amount": _sum(table, rows)}
-            files[table, ""] = store.write_file(table, "", generation, rows, **counts)
+            answer = source.tables(select_table(table, source.dialect))
+            chunks = (to_schema(rows, table) for rows in answer)
+            files[table, ""] = store.write_file(table, "", generation, chunks)
     kept = {file.path for file in files.values()}
     return Manifest(
         generation=generation,
@@ -124,115 +122,6 @@ def _write(
         files=tuple(files.values()),
         unused=tuple(f.path for f in previous.files if f.path not in kept) if previous else (),
     )
-
-
-def _write_months(
-    source: Source,
-    since: datetime | None,
-    files: dict[tuple[str, str], FactFile],
-    generation: int,
-) -> dict[tuple[str, str], FactFile]:
-    """Write the months of orders revised since then, and of their lines; return their files.
-
-    A line stands in the month of its order's present state; where the order was before, its lines
-    are taken out.
-    """
-    import pyarrow.compute as pc
-
-    states, lines = (
-        to_schema(source.arrow(select_table(table, source.dialect, since)), table)
-        for table in MONTHLY_TABLES
-    )
-    written = {}
-    of_month = dict(_by_month(states, states.column("ordered_at")))
-    for month, rows in of_month.items():
-        old = files.get((ORDER_STATES, month))
-        written[ORDER_STATES, month] = _write_month(
-            ORDER_STATES, month, rows, old, states, generation
-        )
-    present = states.filter(pc.is_null(states.column("valid_until")))
-    lines_of_month = dict(_by_month(lines, _times_of(lines.column("order_id"), present)))
-    for month in of_month:
-        old = files.get((LINE_STATES, month))
-        if old or month in lines_of_month:
-            rows = lines_of_month.get(month, lines.slice(0, 0))
-            written[LINE_STATES, month] = _write_month(
-                LINE_STATES, month, rows, old, states, generation
-            )
-    return written
-
-
-def _times_of(order_ids: Any, present: Any) -> Any:
-    """Return when each order was made."""
-    import numpy as np
-    import pyarrow as pa
-
-    keys = present.column("order_id").to_numpy()
-    order = np.argsort(keys)
-    places = order[np.searchsorted(keys, order_ids.to_numpy(), sorter=order)]
-    return pa.chunked_array([present.column("ordered_at").to_numpy()[places]])
-
-
-_SORTED_BY = {
-    ORDER_STATES: ("customer_id", "ordered_at", "order_id", "valid_from"),
-    LINE_STATES: ("order_id", "product_id", "occurrence", "valid_from"),
-}
-
-
-def _write_month(
-    table: str, month: str, rows: Any, old: FactFile | None, changed: Any, generation: int
-) -> FactFile:
-    """Write a month: its old rows but those of changed orders, and the changed ones' rows in it."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    if old:
-        kept = pq.ParquetFile(store.root() / old.path).read()
-        is_changed = pc.is_in(kept.column("order_id"), changed.column("order_id").unique())
-        rows = pa.concat_tables([kept.filter(pc.invert(is_changed)), rows]).unify_dictionaries()
-    rows = rows.sort_by([(name, "ascending") for name in _SORTED_BY[table]])
-    present = rows.filter(pc.is_null(rows.column("valid_until")))
-    counts = {"present": present.num_rows, "amount": _sum(table, present)}
-    return store.write_file(table, month, generation, rows, **counts)
-
-
-def _sum(table: str, rows: Any) -> int:
-    """Return the sum of a table's money, or of the points members have; 0 where it has none."""
-    import pyarrow.compute as pc
-
-    if table == "points":
-        rows = rows.filter(pc.is_valid(rows.column("lot_id")))
-    name = {"customers": "acquisition_cost"}.get(table, "amount")
-    return (pc.sum(rows.column(name)).as_py() or 0) if name in rows.column_names else 0
-
-
-def _by_month(rows: Any, times: Any) -> Iterator[tuple[str, Any]]:
-    """Split rows by the local month in which the order was made."""
-    import numpy as np
-
-    if not rows.num_rows:
-        return
-    micros = times.to_numpy().astype("datetime64[us]").astype("int64")
-    first, last = (
-        local_date(datetime.fromtimestamp(int(edge) / 1_000_000, UTC))
-        for edge in (micros.min(), micros.max())
-    )
-    months = list(_months(first, last))
-    starts = np.array([int(m.start.timestamp()) * 1_000_000 for m in months], dtype="int64")
-    index = np.searchsorted(starts, micros, side="right") - 1
-    order = np.argsort(index, kind="stable")
-    edges = np.searchsorted(index[order], np.arange(len(months) + 1))
-    for at, month in enumerate(months):
-        if edges[at] < edges[at + 1]:
-            yield str(month), rows.take(order[edges[at] : edges[at + 1]])
-
-
-def _months(first: date, last: date) -> Iterator[Period]:
-    month = Period.containing(first, "month")
-    while month.first_day <= last:
-        yield month
-        month = month.shifted(1)
 
 
 def _last_folder() -> int:

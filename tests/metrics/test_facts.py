@@ -204,7 +204,7 @@ def test_both_ways_of_reading_the_database_give_the_same(
     dialect = source.Dialect(connection.vendor)
     questions = {name: select_table(name, dialect) for name in TABLES}
     questions |= {f"{name} since": select_table(name, dialect, NOW) for name in MONTHLY_TABLES}
-    plain = {name: source._through_django(sql) for name, sql in questions.items()}
+    plain = {name: source._through_django(sql).read_all() for name, sql in questions.items()}
     if connection.vendor == "sqlite":  # the tests' database is in memory: ADBC reads a copy
         path = tmp_path / "copy.sqlite3"
         with sqlite3.connect(path) as copy:
@@ -232,9 +232,9 @@ def test_reading_leaves_the_locks_and_the_log_of_a_file_alone(tmp_path: Path) ->
         ours.execute("CREATE TABLE noted (n INTEGER)")
         ours.execute("INSERT INTO noted VALUES (1)")
         with source._read_apart(str(path)) as read:
-            assert read("SELECT n FROM noted").to_pylist() == [{"n": 1}]
+            assert read("SELECT n FROM noted").read_all().to_pylist() == [{"n": 1}]
             ours.execute("INSERT INTO noted VALUES (2)")
-            assert read("SELECT n FROM noted").to_pylist() == [{"n": 1}]  # of one moment
+            assert read("SELECT n FROM noted").read_all().to_pylist() == [{"n": 1}]  # of one moment
         subprocess.run(command, check=True)  # another opens and closes it
         ours.execute("INSERT INTO noted VALUES (3)")
         seen = subprocess.run(command, capture_output=True, check=True)
@@ -249,4 +249,4 @@ def test_a_reader_that_can_not_read_says_so(tmp_path: Path) -> None:
     with source._read_apart(str(path)) as read:
         with pytest.raises(DatabaseError, match="nothing"):
             read("SELECT 1 FROM nothing")
-        assert read("SELECT 7 AS n").to_pylist() == [{"n": 7}]
+        assert read("SELECT 7 AS n").read_all().to_pylist() == [{"n": 7}]
