@@ -213,6 +213,26 @@ class KpiTarget(models.Model):
         return f"{self.key} {self.value}"
 
 
+class HandlingRule(models.Model):
+    """What the business does with a kind of customers: the words of it, and the task it makes.
+
+    due_days: how many days such a task has.
+    """
+
+    class Subject(models.TextChoices):
+        """Which customers."""
+
+        UNPROFITABLE = "unprofitable", _("Long-standing but unprofitable")
+
+    subject = models.CharField(max_length=20, choices=Subject, unique=True)
+    text = models.TextField()
+    task_title = models.CharField(max_length=200)
+    due_days = models.PositiveSmallIntegerField()
+
+    def __str__(self) -> str:
+        return self.subject
+
+
 class Trial(models.Model):
     """Files imported into a throw-away workspace, and the figures they would give.
 

@@ -7,7 +7,6 @@ from metrics.views import (
     complaints,
     figure,
     funnel,
-    groups,
     kept,
     map_people,
     overview,
@@ -17,7 +16,9 @@ from metrics.views import (
     service,
     shops,
     targets,
+    tenure,
     trials,
+    value,
     voice,
 )
 
@@ -39,7 +40,7 @@ urlpatterns = [
     path("metrics/retention/", kept.retention, name="retention"),
     path("metrics/revenue/", kept.revenue, name="revenue"),
     path("metrics/purchases/", purchases.purchases, name="purchases"),
-    path("metrics/value/", groups.group, {"group": "value"}, name="value"),
+    path("metrics/value/", value.value, name="value"),
     path("metrics/funnel/", funnel.funnel, name="funnel"),
     path("metrics/voice/", voice.voice, name="voice"),
     # Not …/complaints/: that is a figure.
@@ -48,6 +49,9 @@ urlpatterns = [
     path("metrics/standards/", service.standards, name="standards"),
     path("metrics/save/", service.save, name="save"),
     path("metrics/loyalty/", service.loyalty, name="loyalty"),
+    path("metrics/tenure/", tenure.tenure, name="tenure"),
+    path("metrics/tenure/rule/", tenure.handling_rule, name="handling_rule"),
+    path("metrics/tenure/tasks/", tenure.handling_tasks, name="handling_tasks"),
     path("metrics/rfm/", rfm.rfm, name="rfm"),
     path("metrics/maps/<slug:name>/people/", map_people.map_people, name="map_people"),
     path("metrics/<slug:key>/", figure.figure, name="figure"),

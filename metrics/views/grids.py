@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -15,7 +15,7 @@ from common.display import format_money, format_number, format_percent
 from metrics.selectors.maps import Place
 
 STEPS = 9
-EMPTY = "heat-none"
+EMPTY, LOSS = "heat-none", "heat-loss"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,12 @@ def grid_of(
     rows: Sequence[tuple[int, str | Promise]],
     notes: dict[tuple[int, int], str] | None = None,
     segment: str = "",
+    losses: Collection[int] = (),
 ) -> Grid:
     """Return a map as a table, coloured by the number of customers.
 
     columns, rows: x and y with their names, from the left and from the top.
-    notes: x, y → what a place is called.
+    notes: x, y → what a place is called.  losses: rows marked as such.
     """
     by_place = {(place.x, place.y): place for place in places}
     largest = max((place.customers for place in places), default=0)
@@ -70,7 +71,7 @@ def grid_of(
         if place is None:
             return GridCell(EMPTY, text=format_number(0), note=note)
         return GridCell(
-            f"heat-{min(STEPS, place.customers * (STEPS + 1) // largest)}",
+            LOSS if y in losses else f"heat-{min(STEPS, place.customers * (STEPS + 1) // largest)}",
             text=format_number(place.customers),
             amount=money(place.amount),
             share=format_percent(Decimal(place.customers) / total),

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -77,6 +78,7 @@ def _found(run: RecomputeRun, chosen: str) -> dict[str, Any]:
         "segments": segment_choices(slices),
         "segment_label": next((segment_name(one) for one in slices if one.dimension == chosen), ""),
         "parts": parts,
+        "export_query": urlencode({"map": RFM, "segment": chosen}),
         "sentence": _sentence(by_code.get(BEST)),
         "slipping": slipping,
         "slipping_count": sum(part.customers for part in slipping),
