@@ -61,7 +61,7 @@ class Cutter:
     def cut(self, kpi: Kpi, measure: Measure) -> list[Measure]:
         """Return the measure of each slice, without sets."""
         if kpi.interval in ("ratio", "quantile", "newcombe"):
-            return self._cut_apart(measure)
+            return self._cut_apart(kpi, measure)
         if measure.amounts is None:
             parts = [self._count(measure.sets.get(name, ())) for name in (NUMERATOR, DENOMINATOR)]
             return [Measure(int(over), int(under)) for over, under in zip(*parts, strict=True)]
@@ -75,16 +75,20 @@ class Cutter:
             for at in range(len(self.slices))
         ]
 
-    def _cut_apart(self, measure: Measure) -> list[Measure]:
-        """Where the interval needs every customer's part."""
+    def _cut_apart(self, kpi: Kpi, measure: Measure) -> list[Measure]:
+        """Where the value or the interval needs every customer's part."""
         found = [Measure() for _ in self.slices]
-        for name, ids in measure.sets.items():
-            for one, some in zip(found, self._split(np.asarray(ids)), strict=True):
-                one.sets[name] = some[0]
+        if kpi.interval == "newcombe" or kpi.is_ratio_of_means:
+            for name, ids in measure.sets.items():
+                for one, some in zip(found, self._split(np.asarray(ids)), strict=True):
+                    one.sets[name] = some[0]
         if (amounts := measure.amounts) is not None:
-            columns = (amounts.numerator, amounts.denominator, amounts.detail)
-            for one, some in zip(found, self._split(amounts.ids, *columns), strict=True):
-                one.amounts = Amounts(*some)
+            ids, over, under = amounts.ids, amounts.numerator, amounts.denominator
+            for one, some in zip(found, self._split(ids, over, under), strict=True):
+                one.amounts = Amounts(*some, detail=np.zeros(len(some[0])))
+            people = self._people(kpi, measure, self._codes_of(ids))
+            for one, size in zip(found, people, strict=True):
+                one.people = size
         if (values := measure.values) is not None:
             for one, some in zip(found, self._split(values.ids, values.values), strict=True):
                 one.values = Values(*some)
