@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -79,13 +79,34 @@ class Computation:
         """
         if product_sku and not kpi.is_of_products:
             raise InvalidInput(_("This figure is not one of products."))
-        if not product_sku and not self.has_facts_of(kpi):
+        if product_sku:
+            product_id = _product_id(product_sku)
+            windows = [replace(window, product_id=product_id) for window in windows]
+        if not self.has_facts_of(kpi):
             return {window.name: Measure() for window in windows}
         if self.engine == AUTO and kpi.kernel and not product_sku:
             found = kpi.kernel(self.orders, windows)
             if found is not None:
                 return found
-        return self.definitions.measure(kpi, self.facts(product_sku), windows)
+        return self.definitions.measure(kpi, self.facts(), windows)
+
+    def measures_of_products(
+        self, kpi: Kpi, windows: list[Window], product_ids: Sequence[int]
+    ) -> dict[int, dict[str, Measure]]:
+        """Return the figure of each product: product's id → window's name → measure.
+
+        All of them come out of one run of the definition.
+        """
+        if not product_ids or not self.has_facts_of(kpi):
+            return {}
+        named = {
+            (one, window.name): window.of_product(one) for one in product_ids for window in windows
+        }
+        found = self.definitions.measure(kpi, self.facts(), list(named.values()))
+        return {
+            one: {window.name: found[named[one, window.name].name] for window in windows}
+            for one in product_ids
+        }
 
     def cohort_cells(self, months: list[Window]) -> list[Cell]:
         """Return the non-empty cells of the cohort matrix."""
@@ -154,25 +175,15 @@ class Computation:
         """Carry out an ibis table over :meth:`facts`."""
         return self.definitions.arrow(table)
 
-    def facts(self, product_sku: str | None = None) -> Facts:
+    def facts(self) -> Facts:
         """Return the facts as ibis tables."""
-        if product_sku is None:
-            return self._all_facts
-        return self._facts(product_sku)
+        return self._facts
 
     @cached_property
-    def _all_facts(self) -> Facts:
-        return self._facts(None)
-
-    def _facts(self, product_sku: str | None) -> Facts:
-        cut: dict[str, Any] = {
-            "as_of": self.as_of,
-            "known_at": self.known_at,
-            "currency": settings.KEEPWELL_CURRENCY,
-        }
-        if product_sku:
-            cut["product_id"], cut["product_orders"] = _product(product_sku, self.known_at)
-        return self.definitions.facts(**cut)
+    def _facts(self) -> Facts:
+        return self.definitions.facts(
+            as_of=self.as_of, known_at=self.known_at, currency=settings.KEEPWELL_CURRENCY
+        )
 
     @cached_property
     def first_day(self) -> date | None:
@@ -227,20 +238,13 @@ def computing(
         yield Computation(store, as_of, known_at, engine, closing)
 
 
-def _product(sku: str, known_at: datetime) -> tuple[int, Any]:
-    """Return the product's id and an Arrow table of the orders that have it."""
-    import pyarrow as pa
-
+def _product_id(sku: str) -> int:
     from crm.models import Product
-    from metrics.facts.source import open_source
-    from metrics.facts.tables import product_orders_sql
 
     product_id = Product.objects.filter(sku=sku).values_list("pk", flat=True).first()
     if product_id is None:
         raise NotFound(_("There is no product with this SKU."))
-    with open_source() as source:
-        rows = source.arrow(product_orders_sql(product_id, known_at, source.dialect))
-    return product_id, pa.table({"order_id": rows.column(0).cast(pa.int64())})
+    return product_id
 
 
 __all__ = ["AUTO", "ENGINES", "IBIS_DUCKDB", "Computation", "computing"]

@@ -13,7 +13,7 @@ from common.time import Period
 from metrics.figures import currency_of
 from metrics.kpis.base import Kpi
 from metrics.selectors.cohorts import MEASURES
-from metrics.slices import parse_slice
+from metrics.slices import OF_PRODUCT, parse_slice
 from metrics.windows import TRAILING_DAYS
 
 LARGEST_ID = 2**32 - 2
@@ -72,9 +72,9 @@ class FigureForm(AddressForm):
     by = forms.CharField(max_length=16, required=False)
 
     def clean_segment(self) -> str:
-        """The slice's name; a bare word is a segment."""
+        """The slice's name; a bare word is a segment. Also a product whose own figure is meant."""
         text: str = self.cleaned_data["segment"]
-        return parse_slice(text) if text else ""
+        return text if text.startswith(f"{OF_PRODUCT}=") else parse_slice(text) if text else ""
 
 
 class PeopleForm(AddressForm):
@@ -90,9 +90,9 @@ class PeopleForm(AddressForm):
     part = forms.ChoiceField(choices=[(part, part) for part in PARTS], required=False)
 
     def clean_segment(self) -> str:
-        """The slice's name; a bare word is a segment."""
+        """The slice's name; a bare word is a segment. Also a product whose own figure is meant."""
         text: str = self.cleaned_data["segment"]
-        return parse_slice(text) if text else ""
+        return text if text.startswith(f"{OF_PRODUCT}=") else parse_slice(text) if text else ""
 
 
 class CohortForm(AddressForm):

@@ -48,6 +48,11 @@ MOST_SLICES = 60  # that it keeps of all; fewer than a 64-bit word has bits
 FEWEST = 5  # customers in a slice worth keeping
 
 
+def has_own_sets(dimension: str) -> bool:
+    """Whether figures of a dimension keep their people: of everybody, and of one product."""
+    return not dimension or dimension.startswith(f"{OF_PRODUCT}=")
+
+
 @dataclass(frozen=True, slots=True)
 class Slice:
     """Some of the customers. name: ``dimension=value``.  label: the value for people.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
@@ -29,6 +29,7 @@ class Window:
     look_start, look_until: where the look-backs of start and until begin.
     year_until: where the 365 days before until begin.
     observed: the moment up to which facts can be complete: ``as_of``, or ``known_at`` if earlier.
+    product_id: for figures of one product; all windows of a computation have one, or none has.
     """
 
     name: str
@@ -40,6 +41,11 @@ class Window:
     look_until: datetime
     year_until: datetime
     observed: datetime
+    product_id: int | None = None
+
+    def of_product(self, product_id: int) -> Window:
+        """Return the same stretch for one product, under a name of its own."""
+        return replace(self, name=f"{self.name}|{product_id}", product_id=product_id)
 
     @property
     def is_over(self) -> bool:

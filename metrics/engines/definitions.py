@@ -14,6 +14,7 @@ from metrics.engines.measures import measures_of
 from metrics.facts.store import Store
 from metrics.facts.tables import LINKS, TABLES, arrow_schema
 from metrics.kpis.base import Kpi, Measure
+from metrics.kpis.of_products import ONLY_PRODUCT
 from metrics.windows import Window
 
 MOMENTS = ("start", "end", "until", "look_start", "look_until", "year_until", "observed")
@@ -34,11 +35,9 @@ class Engine(ABC):
     def _table(self, name: str) -> Any:
         """Return a fact table as ibis sees it."""
 
-    def facts(self, *, product_orders: Any = None, **cut: Any) -> Facts:
-        """Return the facts as of a moment. product_orders: an Arrow table of ``order_id``."""
-        if product_orders is not None:
-            product_orders = self._arrow_table(product_orders)
-        return Facts(self._tables, product_orders=product_orders, has_links=self._has_links, **cut)
+    def facts(self, **cut: Any) -> Facts:
+        """Return the facts as of a moment."""
+        return Facts(self._tables, has_links=self._has_links, **cut)
 
     def measure(self, kpi: Kpi, facts: Facts, windows: list[Window]) -> dict[str, Measure]:
         """Run a figure's definition; window name → measure."""
@@ -74,6 +73,8 @@ class Engine(ABC):
         for name in MOMENTS:
             moments: list[datetime] = [naive(getattr(window, name)) for window in windows]
             columns[name] = pa.array(moments, pa.timestamp("us"))
+        if any(window.product_id is not None for window in windows):
+            columns[ONLY_PRODUCT] = pa.array([one.product_id for one in windows], pa.int64())
         return self._arrow_table(pa.table(columns))
 
 

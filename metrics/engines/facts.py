@@ -18,15 +18,12 @@ class Facts:
     of facts that are kept by states, the state known at known_at.
 
     has_links: whether any record was ever linked to another; without, nothing is joined.
-    product_id, product_orders: for figures of one product; a table of ``order_id``.
     """
 
     tables: dict[str, Any]
     as_of: datetime
     known_at: datetime
     currency: str
-    product_id: int | None = None
-    product_orders: Any = None
     has_links: bool = True
 
     # --- Purchases -----------------------------------------------------------------------------

@@ -32,17 +32,6 @@ def select_table(table: str, dialect: Dialect, since: datetime | None = None) ->
     return _SMALL[table](dialect)
 
 
-def product_orders_sql(product_id: int, known_at: datetime, dialect: Dialect) -> str:
-    """Orders that have a line of the product, as known at ``known_at``."""
-    product, known = int(product_id), dialect.literal(known_at)
-    return (
-        "SELECT order_id FROM crm_orderline "
-        f"WHERE product_id = {product} AND recorded_at <= {known} UNION "
-        "SELECT order_id FROM crm_orderlineversion "
-        f"WHERE product_id = {product} AND recorded_from <= {known} AND recorded_until > {known}"
-    )
-
-
 def _order_states(d: Dialect, since: datetime | None) -> str:
     state = (
         f"{d.id('{0}.customer_id')} AS customer_id, {{0}}.ordered_at AS ordered_at, "
@@ -308,7 +297,6 @@ __all__ = [
     "TABLES",
     "Dialect",
     "arrow_schema",
-    "product_orders_sql",
     "select_table",
     "to_schema",
 ]

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from metrics.kpis.base import DENOMINATOR, NUMERATOR, Expression, Kpi
+from metrics.kpis.of_products import are_of_products, orders_by_product, same_product
 from metrics.kpis.retention import named
 
 COMPLAINT_DAYS = 90
@@ -18,24 +19,25 @@ SMALL_N = 30
 def define_complaint_rate(facts: Any, windows: Any) -> Expression:
     """Recipients who complained within 90 × 24 h of a receipt / distinct recipients.
 
-    ``facts.product_orders``: only orders with the product, and only complaints about it.
+    Of one product: only orders with it, and only complaints about it.
     """
     import ibis
 
     orders, complaints = facts.customer_orders, facts.complaints
     complaints = complaints.filter(complaints.customer_id.notnull())
-    if facts.product_id is not None:
-        orders = orders.semi_join(facts.product_orders, "order_id")
-        complaints = complaints.filter(complaints.product_id == facts.product_id)
-    received = windows.inner_join(
-        orders, [orders.delivered_at >= windows.start, orders.delivered_at < windows.until]
-    ).select("window", "customer_id", "delivered_at")
+    columns, about = ["window", "customer_id", "delivered_at"], []
+    if are_of_products(windows):
+        orders, columns = orders_by_product(facts, orders), [*columns, "product_id"]
+    received = _delivered(windows, orders).select(*columns)
+    if are_of_products(windows):
+        about = [received.product_id == complaints.product_id]
     complained = received.semi_join(
         complaints,
         [
             received.customer_id == complaints.customer_id,
             complaints.opened_at >= received.delivered_at,
             complaints.opened_at < received.delivered_at + ibis.interval(hours=24 * COMPLAINT_DAYS),
+            *about,
         ],
     )
     return Expression(
@@ -63,11 +65,9 @@ def define_per_1000_orders(facts: Any, windows: Any) -> Expression:
     import ibis
 
     opened, orders = _opened(facts, windows), facts.orders
-    if facts.product_id is not None:
-        orders = orders.semi_join(facts.product_orders, "order_id")
-    delivered = windows.inner_join(
-        orders, [orders.delivered_at >= windows.start, orders.delivered_at < windows.until]
-    ).select("window", "customer_id")
+    if are_of_products(windows):
+        orders = orders_by_product(facts, orders)
+    delivered = _delivered(windows, orders).select("window", "customer_id")
     rows = ibis.union(
         opened.mutate(numerator=_whole(1), denominator=_whole(0)),
         delivered.mutate(numerator=_whole(0), denominator=_whole(1)),
@@ -84,11 +84,26 @@ def define_per_1000_orders(facts: Any, windows: Any) -> Expression:
 
 def _opened(facts: Any, windows: Any) -> Any:
     complaints = facts.complaints
-    if facts.product_id is not None:
-        complaints = complaints.filter(complaints.product_id == facts.product_id)
     return windows.inner_join(
-        complaints, [complaints.opened_at >= windows.start, complaints.opened_at < windows.until]
+        complaints,
+        [
+            complaints.opened_at >= windows.start,
+            complaints.opened_at < windows.until,
+            *same_product(windows, complaints),
+        ],
     ).select("window", "customer_id")
+
+
+def _delivered(windows: Any, orders: Any) -> Any:
+    """Orders delivered in each window; of its product, where it has one."""
+    return windows.inner_join(
+        orders,
+        [
+            orders.delivered_at >= windows.start,
+            orders.delivered_at < windows.until,
+            *same_product(windows, orders),
+        ],
+    )
 
 
 def _known(rows: Any) -> Any:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from metrics.kpis.base import DENOMINATOR, NUMERATOR, Expression, Kpi
 from metrics.kpis.local_time import with_local_day
+from metrics.kpis.of_products import same_product
 from metrics.kpis.retention import named
 
 FUNNEL_DAYS = 30
@@ -89,17 +90,16 @@ def define_effectiveness(facts: Any, windows: Any) -> Expression:
 
 
 def _front_end_lines(facts: Any) -> Any:
-    """Lines of front-end products that were received; of one product where facts are of one."""
+    """Lines of front-end products that were received."""
     lines, products = facts.lines, facts.products
     products = products.filter(products.kind == FRONT_END)
-    if facts.product_id is not None:
-        products = products.filter(products.product_id == facts.product_id)
     found = lines.inner_join(
         products.select("product_id", offered_id="special_offer_id"), "product_id"
     )
     return found.filter(found.delivered_at.notnull()).select(
         "customer_id",
         "order_id",
+        "product_id",
         "offered_id",
         made_at="ordered_at",
         received_at="delivered_at",
@@ -111,7 +111,12 @@ def _recipients(facts: Any, windows: Any) -> Any:
     lines = _front_end_lines(facts)
     lines = lines.filter(lines.customer_id.notnull())
     return windows.inner_join(
-        lines, [lines.received_at >= windows.start, lines.received_at < windows.until]
+        lines,
+        [
+            lines.received_at >= windows.start,
+            lines.received_at < windows.until,
+            *same_product(windows, lines),
+        ],
     ).select("window", "customer_id", "order_id", "offered_id", "made_at", "received_at")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from common.errors import NotFound
 from crm.models import Customer
 from metrics.models import CohortCell, MapCell, MemberSet, SliceSet, Snapshot, SnapshotSet
+from metrics.slices import has_own_sets
 
 PAGE_SIZE = 50
 CHUNK = 500
@@ -37,7 +38,7 @@ def find_set(snapshot: Snapshot, name: str) -> MemberSet | None:
 
 def set_sizes(snapshot: Snapshot) -> dict[str, int]:
     """Return name → how many customers, of the sets behind a figure; one query, two of a slice."""
-    if not snapshot.dimension:
+    if has_own_sets(snapshot.dimension):
         return dict(snapshot.sets.values_list("name", "members__size"))
     return {name: found.size for name, found in _sets(snapshot).items()}
 
@@ -73,7 +74,7 @@ def compare_people(before: Snapshot, after: Snapshot, name: str) -> Comparison:
 def _sets(snapshot: Snapshot, names: list[str] | None = None) -> dict[str, MemberSet]:
     """A figure's sets by name, those without anybody left out."""
     links = snapshot.sets.all()
-    if snapshot.dimension:
+    if not has_own_sets(snapshot.dimension):
         links = SnapshotSet.objects.filter(
             snapshot__run=snapshot.run_id,
             snapshot__kpi=snapshot.kpi,
@@ -84,7 +85,7 @@ def _sets(snapshot: Snapshot, names: list[str] | None = None) -> dict[str, Membe
     if names is not None:
         links = links.filter(name__in=names)
     found = {link.name: link.members for link in links}
-    if not snapshot.dimension:
+    if has_own_sets(snapshot.dimension):
         return found
     cut = _bitmap(find_slice_set(snapshot.run_id, snapshot.dimension))
     parts = {name: _kept(_bitmap(members) & cut) for name, members in found.items()}

@@ -7,6 +7,7 @@ from typing import Any
 
 from metrics.models import MemberSet, Snapshot, SnapshotSet
 from metrics.selectors.people import find_slice_set
+from metrics.slices import has_own_sets
 
 Sizes = dict[str, dict[str, int]]
 
@@ -24,12 +25,12 @@ def sizes_of(snapshots: Sequence[Snapshot]) -> Sizes:
         snapshot__run=first.run_id,
         snapshot__kpi__in={one.kpi for one in snapshots},
         snapshot__period__in={one.period for one in snapshots},
-        snapshot__dimension="",
+        snapshot__dimension=first.dimension if has_own_sets(first.dimension) else "",
     ).select_related("snapshot")
     wanted = {(one.kpi, one.period) for one in snapshots}
     found: Sizes = {one.kpi: {} for one in snapshots}
     cut: Any = None
-    if first.dimension:
+    if not has_own_sets(first.dimension):
         cut = _bitmap(find_slice_set(first.run_id, first.dimension))
         links = links.select_related("snapshot", "members")
         rows = [(one.snapshot.kpi, one.snapshot.period, one.name, one.members) for one in links]

@@ -14,6 +14,7 @@ from metrics.figures import Figure, figure_of
 from metrics.kpis import KPIS
 from metrics.kpis.base import Kpi, Measure
 from metrics.models import CohortCell, MapCell, RecomputeRun, SliceSet
+from metrics.services.products import write_products
 from metrics.services.writing import (
     CHUNK_SETS,
     Row,
@@ -59,6 +60,7 @@ def write_figures(run: RecomputeRun, *, now: datetime, full: bool) -> None:
         for done, kpi in enumerate(KPIS.values()):
             progress.tell("figures", done, len(KPIS))
             writer.write(kpi)
+        writer.written += write_products(run, computation, windows, keeper, KPIS.values())
         progress.tell("cohorts")
         _write_cohorts(run, computation, windows, keeper)
         _write_maps(run, computation, keeper)

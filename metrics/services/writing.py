@@ -83,14 +83,21 @@ def _of_bytes(rows: list[MemberSet]) -> Iterator[list[MemberSet]]:
         yield some
 
 
-def write_snapshots(run: RecomputeRun, kpi: Kpi, figures: Iterable[Row]) -> int:
-    """Write one figure's windows, with the sets of people behind them; return how many."""
+def write_snapshots(
+    run: RecomputeRun, kpi: Kpi, figures: Iterable[Row], *, dimension: str = ""
+) -> int:
+    """Write one figure's windows, with the sets of people behind them; return how many.
+
+    dimension: that of all of these figures.
+    """
     rows = list(figures)
     for chunk in chunks(rows, CHUNK_ROWS[connection.vendor]):
         with transaction.atomic():
             _insert(Snapshot, _FIELDS, [_line(run, figure, window) for figure, window, _s in chunk])
             names = [figure.period for figure, _window, _sets in chunk]
-            found = Snapshot.objects.filter(run=run, kpi=kpi.key, dimension="", period__in=names)
+            found = Snapshot.objects.filter(
+                run=run, kpi=kpi.key, dimension=dimension, period__in=names
+            )
             keys = dict(found.values_list("period", "pk"))
             links = [
                 [keys[figure.period], name, key]

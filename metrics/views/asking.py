@@ -22,7 +22,7 @@ from metrics.kpis.base import Kpi
 from metrics.models import RecomputeRun, SliceSet, Snapshot
 from metrics.selectors.figures import list_slices
 from metrics.selectors.runs import seen_until
-from metrics.slices import DIMENSIONS
+from metrics.slices import DIMENSIONS, OF_PRODUCT
 from metrics.windows import TRAILING_DAYS, last_complete
 from metrics.words import show_period
 
@@ -135,10 +135,18 @@ def bar_of(asked: Asked, snapshots: Sequence[Snapshot], run: RecomputeRun) -> di
         ],
         "slices": slices,
         "segments": [(label, group) for label, group in _by_dimension(slices) if group],
+        "is_slice": any(one.dimension == asked.segment for one in slices),
         "segment_label": next(
-            (segment_name(one) for one in slices if one.dimension == asked.segment), ""
+            (segment_name(one) for one in slices if one.dimension == asked.segment),
+            _product_name(asked.segment),
         ),
     }
+
+
+def _product_name(segment: str) -> str:
+    """Name the product whose own figures are shown; empty where they are not of a product."""
+    dimension, _equals, sku = segment.partition("=")
+    return _("Only of %(product)s") % {"product": sku} if dimension == OF_PRODUCT else ""
 
 
 def segment_name(found: SliceSet) -> str:

@@ -69,6 +69,28 @@ def test_every_definition_of_the_funnel_is_what_a_plain_count_finds(history: His
             assert figure.denominator == len(expected.get("denominator", ()))
 
 
+@pytest.mark.django_db
+@settings(
+    max_examples=tries(6),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(history=histories)
+def test_every_product_has_the_figure_of_its_own_receipts(history: History) -> None:
+    ids = [product.product_id for product in PRODUCTS if product.kind == "front_end"]
+    keys = [key for key in ORACLES if KPIS[key].is_of_products]
+    with computing(store_of(history), **CUT) as computation:
+        for key in keys:
+            found = computation.measures_of_products(KPIS[key], windows(), ids)
+            for product_id in ids if history.lines else ():
+                funnel = Funnel(history, AS_OF, KNOWN_AT, product_id)
+                for window in windows():
+                    expected = ORACLES[key](funnel, window)
+                    measure = found[product_id][window.name]
+                    sets = {name: sorted(ids_of) for name, ids_of in expected.items() if ids_of}
+                    assert {name: list(ids_of) for name, ids_of in measure.sets.items()} == sets
+
+
 DAY = timedelta(days=1)
 JANUARY = windows()[2]
 START = JANUARY.start

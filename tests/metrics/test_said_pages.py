@@ -13,11 +13,12 @@ from django.test import Client
 from accounts.models import User
 from crm.services.cancel_requests import open_cancel_request
 from feedback.models import Complaint, Response, Survey
+from metrics.services import recompute
 from tests.budget import assert_query_budget
 from tests.cast import ACTOR, make_product
 from tests.metrics.snapshots import make_figure, make_run, make_slice
 from tests.metrics.test_pages import names, text
-from tests.metrics.worlds import customers
+from tests.metrics.worlds import complaint_example, customers, order, record
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 AUTUMN = datetime(2025, 11, 5, 12, tzinfo=UTC)
@@ -263,3 +264,19 @@ def test_each_page_stays_within_its_queries(
     of(shops, "complaint_rate", "of_product=box", 5, 10)
     of(shops, "loyalty_active_rate", "", 3, 4, period="")
     assert_query_budget(browser, f"{url}?{query}")
+
+
+def test_a_recompute_keeps_each_products_own_figure_and_its_people(browser: Client) -> None:
+    book, lamp = make_product(sku="book", name="The book"), make_product(sku="lamp", name="Lamp")
+    people = complaint_example(product=book)
+    record([order(people[0], datetime(2025, 9, 10, 12, tzinfo=UTC))], product=lamp)
+    recompute(now=datetime(2026, 3, 1, 12, tzinfo=UTC))
+    words = text(browser, "/metrics/complaint-figures/?period=2025-Q3")
+    assert "1 The book book 7.1 % 50 / 700 5.5 % – 9.3 % 2.1 points" in words
+    assert "0 / 1" in words[words.index("2 Lamp lamp") :]
+    people_url = "/metrics/complaint_rate/people/?period=2025-Q3&segment=of_product%3Dbook&set="
+    assert len(names(browser, f"{people_url}numerator")) == 50
+    assert len(names(browser, f"{people_url}denominator")) == 700
+    figure = text(browser, "/metrics/complaint_rate/?period=2025-Q3&segment=of_product%3Dlamp")
+    assert "Only of lamp" in figure
+    assert "0 of 1." in figure
