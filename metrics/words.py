@@ -31,6 +31,23 @@ from metrics.intervals import LIKELY_Z, Z, wilson
 from metrics.kpis.base import DENOMINATOR, NUMERATOR, Kpi
 
 HUNDRED = Decimal(100)
+# Whose counts are of purchases, answers, complaints or points: the people behind are fewer, and a
+# number must not lead to a list of another length.
+OF_EVENTS = frozenset(
+    {
+        "average_order_value",
+        "ces",
+        "complaints",
+        "complaints_per_1000_orders",
+        "csat",
+        "days_between_orders",
+        "loyalty_breakage_rate",
+        "loyalty_redemption_rate",
+        "nps",
+        "playbook_completion",
+        "survey_response_rate",
+    }
+)
 
 
 def show_value(kpi: Kpi, value: Decimal | None) -> str:
@@ -125,13 +142,21 @@ class Shown:
 
     @property
     def numerator_url(self) -> str:
-        """The people of the numerator, where it is people."""
-        return people_url(self.figure, NUMERATOR) if NUMERATOR in self.figure.kpi.sets else ""
+        """The people of the numerator: exactly as many as it is, or those behind its money."""
+        return self._people_of(NUMERATOR, self.figure.kpi.numerator_is_money)
 
     @property
     def denominator_url(self) -> str:
-        """The people of the denominator."""
-        return people_url(self.figure, DENOMINATOR) if self.figure.denominator else ""
+        """The same of the denominator."""
+        if not self.figure.denominator:
+            return ""
+        return self._people_of(DENOMINATOR, self.figure.kpi.denominator_is_money)
+
+    def _people_of(self, name: str, is_money: bool) -> str:
+        kpi = self.figure.kpi
+        if name not in kpi.sets or (kpi.key in OF_EVENTS and not is_money):
+            return ""
+        return people_url(self.figure, name)
 
     @property
     def short_notes(self) -> list[str]:

@@ -255,6 +255,16 @@
         if (address) location.assign(address);
       });
     }
+    const save = figure.querySelector("[data-chart-image]");
+    if (save) {
+      save.hidden = false;
+      save.addEventListener("click", () => {
+        const link = element("a");
+        link.download = `${figure.dataset.chart}.png`;
+        link.href = chart.getDataURL({ type: "png", pixelRatio: 2, backgroundColor: css("--surface") });
+        link.click();
+      });
+    }
     new ResizeObserver(() => chart.resize()).observe(canvas);
     drawn.set(figure, { chart, data });
   }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from html import unescape
 from typing import Any
@@ -150,3 +151,23 @@ def test_sizes_of_sets_are_those_of_the_slice(world: dict[str, Any]) -> None:
     [whole] = world["run"].snapshots.filter(kpi="retention_rate", period="2025-Q4", dimension="")
     assert sizes_of([sliced])["retention_rate"]["denominator"] == 15
     assert sizes_of([whole])["retention_rate"]["denominator"] == 40
+
+
+def test_a_number_leads_only_to_a_list_of_its_length(browser: Client) -> None:
+    people = customers(3)
+    sets = {"denominator": people}
+    make_figure(
+        make_run(), "average_order_value", "2025-Q4", sets=sets, numerator=50, denominator=5
+    )
+    content = browser.get("/metrics/average_order_value/?unit=quarter").content.decode()
+    links = re.findall(r'<a href="([^"]*people[^"]*)">([^<]+)</a>', content)
+    assert [(shown, len(names(browser, unescape(url)))) for url, shown in links] == [("3", 3)]
+
+
+def test_the_figures_of_a_segment_are_taken_out_as_a_file(
+    browser: Client, world: dict[str, Any]
+) -> None:
+    query = "figure=retention_rate&unit=quarter&segment=location%3Dnorth"
+    answer = browser.post("/exports/figures/", {"format": "csv", "query": query})
+    lines = b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    assert [line.split(",")[5:7] for line in lines[1:]] == [["12.00", "15"]]
