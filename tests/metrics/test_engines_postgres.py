@@ -52,6 +52,8 @@ def handed_over(tables: dict[str, Any]) -> Iterator[Engine]:
         yield HandedOver(engine._backend, tables)
 
 
+@pytest.mark.slow
+@pytest.mark.system
 @on_postgres
 @pytest.mark.django_db(transaction=True)
 def test_every_definition_finds_the_same_inside_postgresql(settings: Any) -> None:
@@ -90,6 +92,8 @@ def test_its_tables_are_those_of_the_store(settings: Any) -> None:
             ], name
 
 
+@pytest.mark.slow
+@pytest.mark.system
 @on_postgres
 @pytest.mark.django_db(transaction=True)
 def test_a_recompute_inside_postgresql_keeps_the_same_figures() -> None:

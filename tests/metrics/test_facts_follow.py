@@ -7,7 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
 from common.time import now
@@ -36,7 +38,7 @@ from loyalty.services.memberships import close_membership
 from loyalty.services.referrals import refer_friend
 from loyalty.services.tiers import add_tier, grant_tier
 from metrics.facts import source, sync
-from metrics.facts.store import Store
+from metrics.facts.store import Store, read_manifest
 from metrics.facts.sync import sync_facts
 from metrics.facts.tables import TABLES, select_table, to_schema
 from metrics.selectors.runs import change_marks
@@ -298,6 +300,20 @@ def test_rows_that_are_gone_are_gone_from_the_store(follow: Follow) -> None:
     found = sync_facts(now=now())
     assert found.full  # nothing of what was revised lately tells of it
     assert as_kept(found.store) == as_recorded()
+
+
+def test_the_store_is_rebuilt_by_one_command(follow: Follow) -> None:
+    customer = make_customer(source="fair")
+    make_order(customer=customer)
+    before = sync_facts(now=now()).store
+    [path] = before.paths("customers")
+    rows = before.read("customers")
+    pq.write_table(rows.slice(0, 0), path)  # whole, and wrong
+    assert as_kept(sync_facts(now=now()).store)["customers"] == []  # nothing tells of it
+    call_command("recompute_kpis", "--full", "--json")
+    manifest = read_manifest()
+    assert manifest
+    assert as_kept(Store(manifest)) == as_recorded()
 
 
 @pytest.mark.parametrize(
