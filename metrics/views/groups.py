@@ -83,13 +83,14 @@ def group_context(
     shown: list[Told] = [*found.values(), lead] if lead else list(found.values())
     sizes = sizes_of([told.snapshot for told in shown])
     add_sets(shown, sizes)
+    bar = bar_of(asked, mine, run)
     context |= {
         "run": run,
-        "bar": bar_of(asked, mine, run),
+        "bar": bar,
         "sizes": sizes,
         "lead": lead,
         "others": list(found.values()),
-        "chart": trend_chart(lead.kpi, lead.periods, target=lead.target) if lead else None,
+        "chart": _chart(lead, bar) if lead else None,
         "moves": _moves(lead, compared_set),
         "unsliced": [KPIS[key].title for key in keys if asked.segment and not KPIS[key].is_sliced],
     }
@@ -100,6 +101,16 @@ def snapshots_of(keys: Sequence[str], asked: Asked) -> list[Snapshot]:
     """Return the figures a page shows, of the unit and the segment asked for; two queries."""
     found = list_latest(keys=keys, units=(asked.unit, "all"), dimensions=(asked.segment,))
     return [one for one in found if not is_after_the_end(one)]
+
+
+def _chart(lead: Told, bar: dict[str, Any]) -> dict[str, Any] | None:
+    """The leading figure's trend; of a segment beside that of all customers, two queries more."""
+    if not lead.snapshot.dimension:
+        return trend_chart(lead.kpi, lead.periods, target=lead.target)
+    periods = [one.period for one in lead.periods]
+    units = {one.unit for one in lead.periods}
+    whole = list_latest(keys=[lead.kpi.key], units=units, periods=periods)
+    return trend_chart(lead.kpi, lead.periods, whole=whole, label=bar["segment_label"])
 
 
 def _moves(lead: Told | None, name: str) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from metrics.figures import TOO_FEW, currency_of, so_far
+from metrics.figures import TOO_FEW, Figure, currency_of, so_far
 from metrics.kpis.base import Kpi
 from metrics.models import Snapshot
 from metrics.selectors.figures import figure_from
@@ -25,19 +25,22 @@ CHART_UNITS = {
 
 
 def trend_chart(
-    kpi: Kpi, snapshots: list[Snapshot], *, target: Decimal | None = None
+    kpi: Kpi,
+    snapshots: list[Snapshot],
+    *,
+    target: Decimal | None = None,
+    whole: list[Snapshot] | None = None,
+    label: str = "",
 ) -> dict[str, Any] | None:
     """Return the chart of a figure; None when there is nothing to draw.
 
-    target: what it is to reach, drawn as a line.
+    target: what it is to reach, drawn as a line.  whole: the same figure of all customers, drawn
+    beside that of a segment, which is called ``label``.
 
     Unfinished periods show the figure so far, hollow; too few or too early ones are a gap.
     """
     figures = [figure_from(snapshot) for snapshot in snapshots]
-    values = [
-        None if TOO_FEW in figure.flags or not can_show_so_far(figure) else so_far(figure)
-        for figure in figures
-    ]
+    values = [_drawn(figure) for figure in figures]
     known = [place for place, value in enumerate(values) if value is not None]
     if not known:
         return None
@@ -51,7 +54,7 @@ def trend_chart(
 
     has_value = [value is not None for value in values]
     series: dict[str, Any] = {
-        "name": str(kpi.title),
+        "name": label or str(kpi.title),
         "values": scaled(values),
         "links": [figure_url(kpi.key, figure) for figure in figures],
     }
@@ -71,6 +74,10 @@ def trend_chart(
         "unit": CHART_UNITS[kpi.unit],
         "complete": [figure.is_complete for figure in figures],
     }
+    if whole is not None:
+        by_period = {one.period: _drawn(figure_from(one)) for one in whole}
+        values = [by_period.get(figure.period) for figure in figures]
+        chart["series"].append({"name": gettext("All customers"), "values": scaled(values)})
     if kpi.unit == "money":
         chart["currency"] = currency_of(kpi)
     if kpi.limit is not None:
@@ -78,3 +85,10 @@ def trend_chart(
     if target is not None:
         chart["target"] = {"value": float(target * factor), "label": gettext("Target")}
     return chart
+
+
+def _drawn(figure: Figure) -> Decimal | None:
+    """The value a chart shows; None for a gap."""
+    if TOO_FEW in figure.flags or not can_show_so_far(figure):
+        return None
+    return so_far(figure)

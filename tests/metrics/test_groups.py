@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from html import unescape
@@ -98,6 +99,15 @@ def test_a_segment_has_its_own_figure_and_its_own_people(
     assert "Lapsed −10" in words  # of those who lapsed, the ten are all of the North
     url = "/metrics/retention_rate/people/?period=2025-Q4&set=denominator&segment=location%3Dnorth"
     assert len(names(browser, url)) == 15
+
+
+def test_the_trend_of_a_segment_stands_beside_that_of_all_customers(
+    browser: Client, world: dict[str, Any]
+) -> None:
+    content = browser.get("/metrics/retention/?segment=location%3Dnorth").content.decode()
+    [data] = re.findall(r'<script id="figure-trend"[^>]*>(.*?)</script>', content, re.DOTALL)
+    drawn = {series["name"]: series["values"] for series in json.loads(data)["series"]}
+    assert drawn == {"Shop: North Street": [0.8], "All customers": [0.75]}
 
 
 def test_a_segment_that_is_not_kept_is_told_so(browser: Client, world: dict[str, Any]) -> None:
