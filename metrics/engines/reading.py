@@ -34,6 +34,7 @@ class _Cut:
     currency: str
     links: Any
     refunds: Any
+    returned: _Wanted | None  # the orders of refunds
 
 
 @dataclass
@@ -135,8 +136,10 @@ def _cut(store: Store, *, as_of: datetime, known_at: datetime, currency: str) ->
         stands = pc.and_(stands, pc.less(refunds.column("refunded_at"), until))
         is_ours = pc.equal(refunds.column("currency").cast(pa.string()), currency)
         refunds = refunds.filter(pc.and_(stands, is_ours)).sort_by("refunded_at")
-    has_refunds = refunds is not None and refunds.num_rows
-    return _Cut(micros(as_of), micros(known_at), currency, links, refunds if has_refunds else None)
+    if refunds is None or not refunds.num_rows:
+        return _Cut(micros(as_of), micros(known_at), currency, links, None, None)
+    returned = _Wanted(refunds.column("order_id").to_numpy())
+    return _Cut(micros(as_of), micros(known_at), currency, links, refunds, returned)
 
 
 def _read(path: Path, room: _Rows, cut: _Cut) -> _Rows:
@@ -170,9 +173,9 @@ def _read(path: Path, room: _Rows, cut: _Cut) -> _Rows:
         rows.amounts *= rows.is_ours
     if not rows.is_costed.all():
         rows.margins *= rows.is_costed
-    if cut.refunds is not None:
+    if cut.returned is not None:
         order_ids = _numbers(table.column("order_id"))[places]
-        there = _where_in(order_ids, cut.refunds.column("order_id").to_numpy())
+        there = cut.returned.places_in(order_ids)
         rows.returned = order_ids[there], customers[there]
     _ = rows.is_sorted, rows.span if len(places) else None  # here, as others read meanwhile
     return rows
@@ -251,14 +254,22 @@ def _are_months(parts: list[_Rows]) -> bool:
     return True
 
 
-def _where_in(values: Ints, wanted: Ints) -> Ints:
-    """Return the places of the values that are wanted."""
-    top = max(int(wanted.max()), int(values.max()) if len(values) else 0)
-    if top > 16 * len(wanted) + 100_000_000:
-        return np.flatnonzero(np.isin(values, wanted))
-    is_wanted = np.zeros(top + 1, dtype=bool)
-    is_wanted[wanted] = True
-    return np.flatnonzero(is_wanted[values])
+class _Wanted:
+    """Which of many ids are wanted; where they lie close enough together, by a table."""
+
+    def __init__(self, wanted: Ints) -> None:
+        self._ids = np.unique(wanted)
+        top = int(self._ids[-1])
+        self._table: Flags | None = None
+        if top <= 16 * len(wanted) + 100_000_000:
+            self._table = np.zeros(top + 2, dtype=bool)
+            self._table[self._ids] = True
+
+    def places_in(self, values: Ints) -> Ints:
+        """Return where in ``values`` a wanted one stands."""
+        if self._table is None:
+            return np.flatnonzero(np.isin(values, self._ids))
+        return np.flatnonzero(self._table[np.minimum(values, len(self._table) - 1)])
 
 
 def _given_back(

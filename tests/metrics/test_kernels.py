@@ -14,8 +14,8 @@ from metrics.compute import AUTO, computing
 from metrics.engines import kernels_customers
 from metrics.facts import store
 from metrics.facts.columns import ORDER_STATES
+from metrics.facts.months import _SORTED_BY, _by_month
 from metrics.facts.store import Store
-from metrics.facts.sync import _SORTED_BY, _by_month
 from metrics.kpis import KPIS
 from tests.metrics.histories import History, oracles, store_of
 from tests.metrics.histories.strategies import AS_OF, KNOWN_AT, months, windows
