@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 from django.views.decorators.http import require_safe
 
 from accounts.permissions import roles_required
@@ -145,7 +145,7 @@ def _matrix(run: RecomputeRun, form: MatrixForm, measure: str, segment: str) -> 
                 "url": address(show=SHOWS[kind, as_share]),
                 "is_active": as_share == is_share,
             }
-            for as_share, label in ((True, _("Share")), (False, _("Number")))
+            for as_share, label in ((True, _("Share")), (False, pgettext("not a share", "Number")))
         ],
         "table_url": address(table="" if state["table"] else "1"),
         "show_all": show_all,

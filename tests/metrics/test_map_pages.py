@@ -103,7 +103,7 @@ def test_of_a_segment_money_is_not_told_and_few_get_no_share(
 ) -> None:
     url = "/metrics/cohorts/?show=revenue&segment=location%3Dnorth"
     assert [text for _url, text in cells(browser, url)] == ["60 %", "100 %", "2 / 3"]
-    assert "Revenue and profit are kept for everybody only." in words(browser, url)
+    assert "Revenue and profit are kept of all customers together only." in words(browser, url)
 
 
 def test_two_cohorts_are_compared_at_the_last_month_both_have_seen(
