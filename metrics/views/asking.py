@@ -69,6 +69,8 @@ def ask(request: HttpRequest, *, unit: str = "quarter") -> Asked:
             period = ""
         else:
             unit = unit_of(period)
+    if unit == "trailing" and not period:
+        period = f"{TRAILING_DAYS[1]}d"
     return Asked(unit, period, form.chosen("against") or BEFORE, form.chosen("segment"))
 
 
@@ -90,8 +92,6 @@ def choose(kpi: Kpi, snapshots: Sequence[Snapshot], asked: Asked) -> Snapshot | 
         return by_period[""]
     if not snapshots:
         return None
-    if asked.unit == "trailing":
-        return by_period.get(f"{TRAILING_DAYS[1]}d")
     if kpi.matures_days:
         final = [one for one in snapshots if one.is_complete and one.denominator and one.period]
         if final:

@@ -42,7 +42,7 @@ def trend_chart(
     figures = [figure_from(snapshot) for snapshot in snapshots]
     values = [_drawn(figure) for figure in figures]
     known = [place for place, value in enumerate(values) if value is not None]
-    if not known:
+    if not known or snapshots[0].unit == "trailing":  # these overlap: no line leads through them
         return None
     shown_places = slice(known[0], known[-1] + 1)
     figures, values = figures[shown_places], values[shown_places]

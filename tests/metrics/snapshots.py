@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -74,7 +74,7 @@ def make_figure(
         period=period,
         unit=unit_of(period),
         dimension=dimension,
-        starts_on=None if not period or period.endswith("d") else Period.parse(period).first_day,
+        starts_on=first_day_of(period),
         value=value,
         numerator=top,
         denominator=kept,
@@ -89,6 +89,12 @@ def make_figure(
             if people:
                 SnapshotSet.objects.create(snapshot=snapshot, name=name, members=make_set(people))
     return snapshot
+
+
+def first_day_of(period: str) -> date | None:
+    if period.endswith("d"):
+        return NOW.date() - timedelta(days=int(period[:-1]))
+    return Period.parse(period).first_day if period else None
 
 
 def make_slice(

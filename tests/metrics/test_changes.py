@@ -14,21 +14,19 @@ from metrics.kpis import KPIS
 
 
 def figure(key: str, value: str, low: str = "", high: str = "", **fields: Any) -> Figure:
-    return Figure(
-        **{
-            "kpi": KPIS[key],
-            "period": "2025-Q4",
-            "unit": "quarter",
-            "value": Decimal(value),
-            "numerator": 1,
-            "denominator": 1,
-            "low": Decimal(low) if low else None,
-            "high": Decimal(high) if high else None,
-            "is_complete": True,
-            "flags": [],
-        }
-        | fields
-    )
+    given: dict[str, Any] = {
+        "kpi": KPIS[key],
+        "period": "2025-Q4",
+        "unit": "quarter",
+        "value": Decimal(value),
+        "numerator": 1,
+        "denominator": 1,
+        "low": Decimal(low) if low else None,
+        "high": Decimal(high) if high else None,
+        "is_complete": True,
+        "flags": [],
+    }
+    return Figure(**(given | fields))
 
 
 def share(part: int, whole: int, **fields: Any) -> Figure:

@@ -181,3 +181,18 @@ def test_the_figures_of_a_segment_are_taken_out_as_a_file(
     answer = browser.post("/exports/figures/", {"format": "csv", "query": query})
     lines = b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
     assert [line.split(",")[5:7] for line in lines[1:]] == [["12.00", "15"]]
+
+
+def test_the_last_days_stand_beside_each_other_without_a_line_through_them(
+    browser: Client, world: dict[str, Any]
+) -> None:
+    for days, kept in (("30d", 36), ("90d", 30), ("365d", 10)):
+        make_figure(world["run"], "retention_rate", days, numerator=kept, denominator=40)
+    words = text(browser, "/metrics/retention/?unit=trailing")
+    assert "Retention Last 90 days 75.0 %" in words
+    assert re.search(
+        r"Last 30 days 90\.0 % .* Last 90 days 75\.0 % .* Last 365 days 25\.0 %", words
+    )
+    content = browser.get("/metrics/retention/?unit=trailing").content.decode()
+    assert 'id="figure-trend"' not in content
+    assert "90.0 %" in text(browser, "/metrics/retention/?unit=trailing&period=30d")
