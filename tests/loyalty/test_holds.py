@@ -177,6 +177,16 @@ def test_the_sweep_goes_on_until_all_that_is_due_is_let_go(programme, clock, mon
     assert [account_of(member).held for member in members] == [0, 0, 0]
 
 
+def test_the_sweep_looks_once_where_little_is_due(
+    programme, clock, django_assert_max_num_queries
+) -> None:
+    hold(make_member(100), 60, minutes=5)
+    clock.forward(minutes=5)
+    for budget, done in [(0.0, 0), (5.0, 1), (5.0, 0)]:
+        with django_assert_max_num_queries(12):
+            assert time_out_due(clock(), budget_seconds=budget) == done
+
+
 def test_points_can_be_captured_after_their_lot_expired(programme, clock) -> None:
     member = make_member((100, clock() + timedelta(minutes=5)))
     held = hold(member, 60)

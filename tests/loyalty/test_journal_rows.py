@@ -18,6 +18,7 @@ from loyalty.services.consumption import TooFewPoints
 from loyalty.services.holds import capture_hold
 from loyalty.services.ledger import hash_request, lock_accounts
 from loyalty.services.redemption_reversal import reverse_redemption
+from loyalty.services.redemptions import RewardChanged
 from loyalty.services.spending import RewardUnavailable
 from tests.cast import ACTOR, make_customer, make_order
 from tests.loyalty.spending import account_of, hold, make_member, make_reward, redeem
@@ -209,3 +210,37 @@ def test_refusals_say_what_is_missing(programme, clock) -> None:
             redeem(kate, payment, points=5, amount=amount)
         assert invalid.value.fields == {"amount": [text]}
     assert account_of(kate).active == 30
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "said"),
+    [
+        (
+            "payment",
+            {"key": "a b"},
+            {"source_key": "A key takes 1 to 64 visible ASCII characters."},
+        ),
+        (
+            "payment",
+            {"key": "k" * 65},
+            {"source_key": "A key takes 1 to 64 visible ASCII characters."},
+        ),
+        ("payment", {"amount": Decimal("1.00001")}, {"amount": "At most 4 decimals are allowed."}),
+        ("payment", {"amount": Decimal(20)}, {"points": "Enter a number from 50 to 2000."}),
+        ("discount", {"amount": Decimal(20)}, {"amount": "Only a part-payment takes one."}),
+    ],
+)
+def test_what_cannot_be_asked_is_said_at_its_field(programme, clock, kind, asked, said) -> None:
+    reward = make_reward(kind, points=50)
+    with pytest.raises(InvalidInput) as refused:
+        redeem(make_member(5000), reward, **asked)
+    assert refused.value.fields == {field: [text] for field, text in said.items()}
+
+
+def test_a_key_may_be_as_long_as_it_says_and_a_new_price_is_told(programme, clock) -> None:
+    kate, reward = make_member(100), make_reward(points=30)
+    with pytest.raises(RewardChanged) as refused:
+        redeem(kate, reward, points=29)
+    assert refused.value.context == {"points": 30}
+    assert redeem(kate, reward, key="!" + "~" * 63, points=30).points == 30
+    assert account_of(kate).active == 70
