@@ -112,10 +112,7 @@ def write_store(made: Trade) -> Store:
     """Write a trade as a fact store, as a sync would have left it, and return it."""
     from django.conf import settings
 
-    files = [
-        store.write_file(ORDER_STATES, month, 1, rows)
-        for month, rows, present, amount in _months(made)
-    ]
+    files = [store.write_file(ORDER_STATES, month, 1, rows) for month, rows in _months(made)]
     epoch = np.full(len(made.links["record_id"]), micros(FIRST_MONTH.start))
     small: dict[str, dict[str, Any]] = {
         LINKS: {**made.links, "linked_at": epoch},
@@ -142,31 +139,6 @@ def write_store(made: Trade) -> Store:
     return Store(manifest)
 
 
-def add_orders(made: Trade, count: int, *, seed: int = 2) -> Trade:
-    """Return the trade with as many new orders of known customers, in its last ten days."""
-    random = np.random.default_rng(seed)
-    end = micros(AS_OF)
-    when = np.sort(end - random.integers(1, 10 * 86_400, count) * SECOND)
-    zeros = np.zeros(count, dtype=np.int8)
-
-    def more(old: Any, new: Any) -> Any:
-        return np.concatenate([old, new])
-
-    return Trade(
-        customer_id=more(made.customer_id, random.integers(1, made.customers, count)),
-        ordered_at=more(made.ordered_at, when),
-        amount=more(made.amount, random.integers(1, 10_000, count) * 100),
-        status=more(made.status, zeros),
-        currency=more(made.currency, zeros),
-        recorded_at=more(made.recorded_at, when),
-        revised=made.revised,
-        was_amount=made.was_amount,
-        refunds=made.refunds,
-        links=made.links,
-        customers=made.customers,
-    )
-
-
 def names(words: tuple[str, ...], codes: Any) -> Any:
     """Return codes as an Arrow column of words."""
     return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(words))
@@ -186,7 +158,7 @@ def table(name: str, columns: dict[str, Any], size: int) -> Any:
     return pa.table(arrays, schema=schema)
 
 
-def _months(made: Trade) -> Iterator[tuple[str, Any, int, int]]:
+def _months(made: Trade) -> Iterator[tuple[str, Any]]:
     edges = np.searchsorted(
         made.ordered_at,
         [micros(FIRST_MONTH.shifted(step).start) for step in range(MONTHS + 1)],
@@ -195,16 +167,9 @@ def _months(made: Trade) -> Iterator[tuple[str, Any, int, int]]:
     is_revised[made.revised] = True
     was = np.zeros(len(made.amount), dtype=np.int64)
     was[made.revised] = made.was_amount
-    in_time = bool(np.all(np.diff(made.ordered_at[-10_000:]) >= 0))
     cost = made.cost
     for step in range(MONTHS):
-        begin, end = (
-            micros(FIRST_MONTH.shifted(step).start),
-            micros(FIRST_MONTH.shifted(step + 1).start),
-        )
         rows = np.arange(edges[step], edges[step + 1])
-        if not in_time:
-            rows = np.flatnonzero((made.ordered_at >= begin) & (made.ordered_at < end))
         old = rows[is_revised[rows]]
         place = np.concatenate([rows, old])
         is_old = np.arange(len(place)) >= len(rows)
@@ -229,11 +194,4 @@ def _months(made: Trade) -> Iterator[tuple[str, Any, int, int]]:
             "cost": pa.array(spent, mask=spent < 0),
             "currency": names(CURRENCIES, made.currency[place]),
         }
-        present = int(np.count_nonzero(~is_old))
-        total = int(amount[~is_old].sum())
-        yield (
-            str(FIRST_MONTH.shifted(step)),
-            table(ORDER_STATES, columns, len(place)),
-            present,
-            total,
-        )
+        yield str(FIRST_MONTH.shifted(step)), table(ORDER_STATES, columns, len(place))
