@@ -23,7 +23,7 @@ STRIKES = 4
 
 
 @pytest.fixture
-def world(tmp_path: Path, server: Server | None) -> Iterator[World]:
+def calm(tmp_path: Path, server: Server | None) -> Iterator[World]:
     """Two years of orders, and no store yet."""
     folder = tmp_path / "world"
     folder.mkdir()
@@ -35,32 +35,32 @@ def world(tmp_path: Path, server: Server | None) -> Iterator[World]:
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))
-def test_a_sync_killed_at_any_moment_leaves_a_whole_store(world: World, number: int) -> None:
+def test_a_sync_killed_at_any_moment_leaves_a_whole_store(calm: World, number: int) -> None:
     print(f"KEEPWELL_FAULT_SEED={SEED}")
     chance = random.Random(SEED + number)  # noqa: S311 - no secret
     began = time.monotonic()
-    assert world.run(syncing.sync_facts)
+    assert calm.run(syncing.sync_facts)
     seconds = time.monotonic() - began
-    after = world.run(syncing.kept)
-    assert after == world.run(syncing.recorded)
+    after = calm.run(syncing.kept)
+    assert after == calm.run(syncing.recorded)
     killed = 0
     for strike in range(STRIKES):
         before = after
-        world.run(syncing.change, 1000 * (strike + 1))
-        after = world.run(syncing.recorded)
-        process = world.begin(syncing.sync_facts)
+        calm.run(syncing.change, 1000 * (strike + 1))
+        after = calm.run(syncing.recorded)
+        process = calm.begin(syncing.sync_facts)
         time.sleep(chance.uniform(0, seconds))
         process.kill()
         process.join()
         killed += process.exitcode != 0
-        found = world.run(syncing.kept)
+        found = calm.run(syncing.kept)
         assert found in (before, after)
         if chance.random() < 0.5:  # else the next strike meets what this one left
-            assert not world.run(syncing.sync_facts)  # the months that changed, not everything
-            assert world.run(syncing.kept) == after
-            assert world.run(syncing.left_over) == []
+            assert not calm.run(syncing.sync_facts)  # the months that changed, not everything
+            assert calm.run(syncing.kept) == after
+            assert calm.run(syncing.left_over) == []
         else:
             after = found
-    world.run(syncing.sync_facts)
-    assert world.run(syncing.kept) == world.run(syncing.recorded)
+    calm.run(syncing.sync_facts)
+    assert calm.run(syncing.kept) == calm.run(syncing.recorded)
     assert killed
