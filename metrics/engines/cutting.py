@@ -85,7 +85,7 @@ class Cutter:
         if (amounts := measure.amounts) is not None:
             ids, over, under = amounts.ids, amounts.numerator, amounts.denominator
             for one, some in zip(found, self._split(ids, over, under), strict=True):
-                one.amounts = Amounts(*some, detail=np.zeros(len(some[0])))
+                one.amounts = Amounts(some[0], some[1], some[2], np.zeros(len(some[0])))
             people = self._people(kpi, measure, self._codes_of(ids))
             for one, size in zip(found, people, strict=True):
                 one.people = size

@@ -39,15 +39,18 @@ def list_latest(
     periods: Collection[str] | None = None,
     dimensions: Collection[str] = ("",),
     since: date | None = None,
+    run: RecomputeRun | None = None,
 ) -> list[Snapshot]:
     """Return the figures the pages show, oldest period first, each with its run; two queries.
+
+    run: the one they show, where it is known already; then one query.
 
     They are of the last recompute of the present moment, else of the last one of any.
 
     keys: of which figures (default: all).  periods: only these.  since: only periods that began
     on this local day or later.  dimensions: of which slices; empty for everybody.
     """
-    run = shown_run()
+    run = run or shown_run()
     if run is None:
         return []
     found = Snapshot.objects.filter(run=run, unit__in=units, dimension__in=dimensions)

@@ -65,9 +65,21 @@ class Comparison:
 def compare_people(before: Snapshot, after: Snapshot, name: str) -> Comparison:
     """Return who stayed in a figure's set from one period to another, who came, who left.
 
-    Four queries at most, whatever the sizes.
+    before, after: of one run, figure and group. One query, two of a slice, whatever the sizes.
     """
-    old, new = (_bitmap(find_set(snapshot, name)) for snapshot in (before, after))
+    is_cut = not has_own_sets(after.dimension)
+    links = SnapshotSet.objects.filter(
+        name=name,
+        snapshot__run=after.run_id,
+        snapshot__kpi=after.kpi,
+        snapshot__period__in=[before.period, after.period],
+        snapshot__dimension="" if is_cut else after.dimension,
+    ).select_related("members", "snapshot")
+    found = {link.snapshot.period: _ids(link.members) for link in links}
+    old, new = (found.get(one.period) or _bitmap(None) for one in (before, after))
+    if is_cut:
+        cut = _bitmap(find_slice_set(after.run_id, after.dimension))
+        old, new = old & cut, new & cut
     return Comparison(stayed=_kept(old & new), came=_kept(new - old), left=_kept(old - new))
 
 

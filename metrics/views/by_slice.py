@@ -29,7 +29,7 @@ class SliceRow:
 def by_slice(
     request: HttpRequest, asked: Asked, told: Told | None, slices: list[SliceSet]
 ) -> dict[str, Any] | None:
-    """Return what ``metrics/parts/by_slice.html`` shows; two queries. None without slices.
+    """Return what ``metrics/parts/by_slice.html`` shows; one query. None without slices.
 
     told: the figure, as the page tells it.  slices: all the run keeps.
     """
@@ -46,6 +46,7 @@ def by_slice(
             units=(told.snapshot.unit,),
             periods=[told.snapshot.period],
             dimensions=[one.dimension for one in mine],
+            run=told.snapshot.run,
         )
     }
     return {

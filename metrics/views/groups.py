@@ -104,12 +104,13 @@ def snapshots_of(keys: Sequence[str], asked: Asked) -> list[Snapshot]:
 
 
 def _chart(lead: Told, bar: dict[str, Any]) -> dict[str, Any] | None:
-    """The leading figure's trend; of a segment beside that of all customers, two queries more."""
+    """The leading figure's trend; of a segment beside that of all customers, one query more."""
     if not lead.snapshot.dimension:
         return trend_chart(lead.kpi, lead.periods, target=lead.target)
     periods = [one.period for one in lead.periods]
     units = {one.unit for one in lead.periods}
-    whole = list_latest(keys=[lead.kpi.key], units=units, periods=periods)
+    run = lead.snapshot.run
+    whole = list_latest(keys=[lead.kpi.key], units=units, periods=periods, run=run)
     return trend_chart(lead.kpi, lead.periods, whole=whole, label=bar["segment_label"])
 
 
