@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import tempfile
 import time
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import psycopg
 import pyarrow as pa
 import pyarrow.csv
-from _figures_data import CURRENCIES, SECOND, STATUSES, Trade, micros, names, trade
+from _figures_data import CURRENCIES, SECOND, STATUSES, Trade, names, trade
 from _figures_rivals import COLUMNS, in_postgres, read_answers
 from _figures_suite import AS_OF, by_kernels, question, read
 from django.core.management import call_command
@@ -58,7 +59,7 @@ def compare(orders: int, customers: int) -> dict[str, float]:
         "reading out": synced - began,
     }
     words = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in found.items())
-    print(f"PostgreSQL: {words}", file=__import__("sys").stderr)
+    print(f"PostgreSQL: {words}", file=sys.stderr)
     return found
 
 
@@ -159,6 +160,3 @@ def _copy(cursor: Any, table: str, columns: dict[str, Any]) -> None:
     pyarrow.csv.write_csv(pa.table(columns), buffer, without_head)
     with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT csv)") as copy:
         copy.write(buffer.getbuffer())
-
-
-assert micros(AS_OF) > 0
