@@ -110,7 +110,7 @@ answers = st.one_of(
             Answered,
             people,
             instants,
-            st.integers(low, top),
+            st.one_of(st.integers(low, top), st.integers(top - 3, top)),
             recorded,
             ended,
             kind=st.just(kind),
@@ -131,7 +131,11 @@ answers = st.one_of(
 def engaged_histories(draw: st.DrawFn) -> History:
     """Purchases, and the signs of taking part."""
     history = draw(money_histories())
-    history.responses = draw(st.lists(answers, max_size=10))
+    history.orders += [
+        Bought(person, AS_OF - timedelta(days=30 * person), order_id=100 + person)
+        for person in (1, 2, 3, 4)
+    ]
+    history.responses = draw(st.lists(answers, max_size=15))
     history.complaints = draw(
         st.lists(st.builds(Complained, people, instants, recorded, ended), max_size=3)
     )
