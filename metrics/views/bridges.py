@@ -45,7 +45,7 @@ class Step:
         size = -self.amount if self.amount < 0 else self.amount
         shown = format_money(size, settings.KEEPWELL_CURRENCY) if self.is_money else None
         shown = shown or format_number(size)
-        if self.is_total:
+        if self.is_total or not self.amount:
             return f"−{shown}" if self.amount < 0 else shown
         return f"{'−' if self.amount < 0 else '+'}{shown}"
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from metrics.changes import compare_words
+from metrics.figures import TOO_FEW, so_far
 from metrics.forms import PARTS
 from metrics.kpis import KPIS
 from metrics.kpis.base import Kpi
@@ -47,6 +48,13 @@ class Told:
     def reached(self) -> str:
         """Whether the target is reached; empty without one. A segment has none of its own."""
         return "" if self.snapshot.dimension else target_words(self.shown.figure, self.target)
+
+    @property
+    def value_so_far(self) -> str:
+        """The value of the period under way; empty where it says nothing yet."""
+        if self.so_far is None or TOO_FEW in self.so_far.figure.flags:
+            return ""
+        return self.so_far.value if so_far(self.so_far.figure) is not None else ""
 
     @property
     def rows(self) -> list[Shown]:

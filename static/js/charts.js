@@ -142,7 +142,7 @@
       const start = data.totals[i] ? 0 : sum;
       sum = start + value;
       starts.push(Math.min(start, sum));
-      const sign = value < 0 ? "−" : "+";
+      const sign = value < 0 ? "−" : value ? "+" : "";
       return {
         value: Math.abs(value),
         itemStyle: { color: data.totals[i] ? totals : value < 0 ? down : up },
