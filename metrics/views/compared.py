@@ -130,6 +130,16 @@ def _table(
         (label, hint, url, [_shown(figures.get(one.kpi.key)) for one in told])
         for label, hint, url, figures in lines
     ]
+    # Figures that say nothing of anybody have no column, save the one that ranks.
+    kept = [
+        place
+        for place, _told in enumerate(told)
+        if not place or any(value_of(cells[place]) is not None for *_rest, cells in rows)
+    ]
+    told = [told[place] for place in kept]
+    rows = [
+        (label, hint, url, [cells[place] for place in kept]) for label, hint, url, cells in rows
+    ]
     rows.sort(key=lambda row: (*_rank(row[3][0]), row[0]))
     return Compared(
         title=title,
