@@ -10,6 +10,8 @@ import sqlite3
 import pytest
 from django.db import connection
 
+from loyalty.services import catch_up
+
 MADE: list[sqlite3.Connection] = []
 _patch = pytest.MonkeyPatch()
 
@@ -24,6 +26,7 @@ def django_db_modify_db_settings() -> None:
 def copy_tables() -> None:
     """Keep the tables just made for the processes to come, or take those that were kept."""
     _patch.undo()
+    catch_up._OVERDUE._compiled.clear()  # made before the change, it would hide it
     connection.ensure_connection()
     if MADE:
         MADE[0].backup(connection.connection)
