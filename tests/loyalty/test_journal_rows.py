@@ -117,6 +117,22 @@ def test_what_time_did_is_booked_for_each_of_the_locked_accounts_and_no_other(
         assert one.status == status
 
 
+def test_what_a_hold_lets_go_of_is_stored_though_another_member_was_idle(programme, clock) -> None:
+    kate, pat = make_member(4), make_member(5)
+    hold(kate, 3, minutes=5)
+    hold(pat, 2, minutes=2880)
+    at = clock() + timedelta(days=1)
+    PointsLot.objects.filter(account=account_of(pat)).update(lapses=True)
+    PointsAccount.objects.filter(pk=account_of(pat).pk).update(lapses_at=at)
+    clock.moment = at
+    with transaction.atomic():
+        assert catch_up(lock_accounts([account_of(kate).pk, account_of(pat).pk]), at) == 1
+    assert [(lot.remaining, lot.held) for one in (kate, pat) for lot in lots_of(one)] == [
+        (4, 0),
+        (2, 2),
+    ]
+
+
 def test_points_given_back_to_a_lot_that_ends_this_instant_expire_at_once(programme, clock) -> None:
     end = clock() + timedelta(days=1)
     kate = make_member((1, end), 9)
@@ -186,6 +202,8 @@ def test_a_hold_of_one_point_that_is_captured_whole_after_its_lot_ended_leaves_o
     clock.forward(minutes=10)
     capture_hold(hold_id=kept.pk, happened_at=clock(), actor=ACTOR)
     assert PointsTransaction.objects.count() == before + 1
+    used = PointsTransaction.objects.latest("pk")
+    assert (used.kind, used.reason, used.points) == ("redeem", "purchase", -1)
     assert (account_of(kate).held, account_of(kate).active) == (0, 0)
 
 
