@@ -334,7 +334,9 @@ def test_a_held_part_payment_keeps_to_its_terms(programme, clock) -> None:
     refuse(InvalidInput, hold, member, 501, reward_id=reward.pk, amount=twenty)
     refuse(InvalidInput, hold, member, 99, reward_id=reward.pk, amount=twenty)
     refuse(InvalidInput, hold, member, 200, reward_id=reward.pk)
-    refuse(InvalidInput, hold, member, 100, reward_id=make_reward(name="voucher").pk)
+    voucher = make_reward(name="voucher")
+    refused = refuse(InvalidInput, hold, member, 100, reward_id=voucher.pk)
+    assert refused.fields == {"reward": ["Points are set aside only for a part-payment."]}
     refuse(NotFound, hold, member, 100, reward_id=999_999, amount=twenty)
     held = hold(member, 500, reward_id=reward.pk, amount=twenty)
     refusal = refuse(RewardUnavailable, hold, member, 100, reward_id=reward.pk, amount=twenty)
