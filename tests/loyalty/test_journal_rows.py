@@ -10,12 +10,12 @@ from django.db import transaction
 
 from common.errors import InvalidInput
 from common.models import Event
-from loyalty.models import PointsAccount, PointsLot, PointsTransaction, TermsVersion
+from loyalty.models import PointsAccount, PointsLot, PointsTransaction, Reward, TermsVersion
 from loyalty.selectors.rewards import Problem, explain_problem
 from loyalty.services import award_points
 from loyalty.services.catch_up import catch_up
 from loyalty.services.consumption import TooFewPoints
-from loyalty.services.holds import capture_hold
+from loyalty.services.holds import capture_hold, void_hold
 from loyalty.services.ledger import hash_request, lock_accounts
 from loyalty.services.redemption_reversal import reverse_redemption
 from loyalty.services.redemptions import RewardChanged
@@ -205,6 +205,32 @@ def test_a_hold_of_one_point_that_is_captured_whole_after_its_lot_ended_leaves_o
     used = PointsTransaction.objects.latest("pk")
     assert (used.kind, used.reason, used.points) == ("redeem", "purchase", -1)
     assert (account_of(kate).held, account_of(kate).active) == (0, 0)
+
+
+def test_a_hold_that_was_let_go_before_its_time_does_not_run_out_too(programme, clock) -> None:
+    kate = make_member(10)
+    first = hold(kate, 3, minutes=5)
+    hold(kate, 2, minutes=2880)
+    void_hold(hold_id=first.pk, happened_at=clock(), actor=ACTOR)
+    clock.forward(days=1)
+    with transaction.atomic():
+        assert catch_up(lock_accounts([account_of(kate).pk]), clock()) == 0
+    first.refresh_from_db()
+    assert (first.status, account_of(kate).held, lots_of(kate)[0].held) == ("voided", 2, 2)
+
+
+def test_a_lot_that_is_empty_by_then_is_not_released(programme, clock) -> None:
+    kate = make_member(3)
+    PointsLot.objects.update(bucket="pending", remaining=0, available_from=clock())
+    PointsAccount.objects.update(active=0)
+    with transaction.atomic():
+        assert catch_up(lock_accounts([account_of(kate).pk]), clock()) == 0
+
+
+def test_an_exchange_takes_a_piece_of_its_own_reward_only(programme, clock) -> None:
+    one, other = make_reward(points=1, stock=3), make_reward(points=1, stock=3, name="Other")
+    redeem(make_member(5), one)
+    assert [Reward.objects.get(pk=reward.pk).stock for reward in (one, other)] == [2, 3]
 
 
 def test_refusals_say_what_is_missing(programme, clock) -> None:
