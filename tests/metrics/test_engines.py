@@ -2,76 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
-
 import pytest
 from django.conf import settings as django_settings
 from django.test import override_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common.time import Period
 from metrics.compute import AUTO, IBIS_DUCKDB, computing
 from metrics.kpis import KPIS
-from metrics.windows import Window, window_of
 from tests.metrics import histories
-from tests.metrics.histories import Answered, Bought, Complained, History, Linked, store_of
+from tests.metrics.histories import Answered, Complained, History, store_of
+from tests.metrics.histories.strategies import (
+    AS_OF,
+    KNOWN_AT,
+    ended,
+    instants,
+    links,
+    months,
+    orders,
+    people,
+    recorded,
+    windows,
+)
 from tests.requirements import tries
 
-BERLIN = ZoneInfo("Europe/Berlin")
-# Instants that break naive code: year ends, both clock changes, midnights, repeats of themselves.
-EDGES = [
-    datetime(2025, 12, 31, 23, 59, 59, 999_999, tzinfo=BERLIN),
-    datetime(2026, 1, 1, tzinfo=BERLIN),
-    datetime(2026, 3, 29, 1, 59, tzinfo=BERLIN),
-    datetime(2026, 3, 29, 3, 0, tzinfo=BERLIN),
-    datetime(2026, 4, 1, tzinfo=BERLIN),
-    datetime(2025, 10, 26, 2, 30, tzinfo=BERLIN, fold=0),
-    datetime(2025, 10, 26, 2, 30, tzinfo=BERLIN, fold=1),
-    datetime(2026, 1, 1, tzinfo=BERLIN) - timedelta(days=90),
-]
-FIRST, LAST = datetime(2025, 6, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
-AS_OF, KNOWN_AT = datetime(2026, 5, 10, 9, 30, tzinfo=UTC), datetime(2026, 5, 20, tzinfo=UTC)
-
-instants = st.one_of(
-    st.sampled_from([edge.astimezone(UTC) for edge in EDGES]),
-    st.datetimes(min_value=FIRST.replace(tzinfo=None), max_value=LAST.replace(tzinfo=None)).map(
-        lambda moment: moment.replace(tzinfo=UTC)
-    ),
-)
-people = st.one_of(st.none(), st.integers(1, 6), st.sampled_from([4_000_000_000]))
-recorded = st.sampled_from([LAST - timedelta(days=300), KNOWN_AT, KNOWN_AT + timedelta(days=1)])
-ended = st.sampled_from([None, KNOWN_AT, KNOWN_AT + timedelta(days=1)])
-
-
-@st.composite
-def orders(draw: st.DrawFn) -> Bought:
-    at = draw(instants)
-    wait = draw(st.sampled_from([None, timedelta(0), timedelta(days=3), timedelta(days=80)]))
-    return Bought(
-        customer_id=draw(people),
-        at=at,
-        amount=draw(st.sampled_from([0, 1, 9_999, 123_456_789])),
-        status=draw(st.sampled_from(["placed", "delivered", "delivered", "cancelled"])),
-        currency=draw(st.sampled_from(["USD", "USD", "EUR"])),
-        delivered_at=None if wait is None else at + wait,
-        valid_from=draw(recorded),
-        valid_until=draw(ended),
-    )
-
-
-links = st.lists(
-    st.builds(
-        Linked,
-        st.sampled_from([4, 5, 6, 4_000_000_000]),
-        st.sampled_from([1, 2, 7]),  # 7 has no facts of their own
-        recorded,
-        ended,
-    ),
-    max_size=3,
-    unique_by=lambda link: link.record_id,
-)
 order_histories = st.builds(
     lambda found, links: History(orders=found + found[:3], links=links),
     st.lists(orders(), max_size=25),  # some at the same instant twice
@@ -86,17 +40,6 @@ full_histories = st.builds(
     complaints=st.lists(st.builds(Complained, people, instants, recorded, ended), max_size=8),
     links=links,
 )
-PERIODS = ["2025-10", "2026-01", "2026-03", "2026-Q1", "2026-W13", "2025", "2026", "2026-05"]
-
-
-def windows() -> list[Window]:
-    cut = {"as_of": AS_OF, "known_at": KNOWN_AT}
-    return [window_of(None, **cut), *(window_of(Period.parse(p), **cut) for p in PERIODS)]
-
-
-def months() -> list[Window]:
-    first = Period.parse("2025-06")
-    return [window_of(first.shifted(step), as_of=AS_OF, known_at=KNOWN_AT) for step in range(12)]
 
 
 def check_sets(history: History, engine: str) -> None:
