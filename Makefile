@@ -45,7 +45,7 @@ demo: install ## Bring the product up with real purchases; Ctrl-C stops it
 
 .PHONY: test
 test: install ## Run the everyday tests on SQLite, then on PostgreSQL
-	env -u DATABASE_URL $(REQUIRE_BROWSER) $(RUN) -m pytest $(PARALLEL) -m "not system"
+	env -u DATABASE_URL $(RUN) -m pytest $(PARALLEL) -m "not system"
 	$(REQUIRE_POSTGRES) $(RUN) -m config.embedded.postgres \
 		$(RUN) -m pytest $(PARALLEL) -m "not system and not browser"
 
