@@ -6,6 +6,7 @@ signs in; Pat is another customer, a stranger to Kim.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -188,15 +189,19 @@ class Clock:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Stop ``common.time.now`` everywhere it was imported, at a Monday noon of 2026."""
-    import sys
-    from importlib import import_module
+def clock() -> Iterator[Clock]:
+    """Stop ``common.time.now`` everywhere it was imported, at a Monday noon of 2026.
 
-    import_module("config.urls")  # what is first imported while it stands would never go on
+    Afterwards it goes on everywhere, also in modules that were first imported while it stood.
+    """
     standing = Clock(datetime(2026, 3, 2, 12, 0, tzinfo=UTC))
     ticking = now  # this module's own name is replaced on the way, too
+    _put_in_place(of=ticking, put=standing)
+    yield standing
+    _put_in_place(of=standing, put=ticking)
+
+
+def _put_in_place(*, of: Any, put: Any) -> None:
     for module in list(sys.modules.values()):
-        if getattr(module, "now", None) is ticking:
-            monkeypatch.setattr(module, "now", standing)
-    return standing
+        if getattr(module, "now", None) is of:
+            module.now = put  # type: ignore[attr-defined]
