@@ -79,7 +79,9 @@ def measure(orders: int, rounds: int, wanted: list[str]) -> int:
         best = min(found[rival]["seconds"] for rival in RIVALS)
         hold("times faster than the better of Polars and DuckDB", best / found["seconds"], 2.5)
         sums = found["seconds"] / found["sum"]
-        hold("times as long as adding the columns up once", sums, MOST_SUMS, at_most=True)
+        hold("times as long as adding the files' columns up once", sums, MOST_SUMS, at_most=True)
+        in_memory = found["seconds"] / found["memory_sum"]
+        print(f"{'times as long as adding up what is in memory already':<58} {in_memory:9.1f}")
         hold("peak memory in MB", found["mb"], MOST_MB, at_most=True)
     if "refresh" in wanted:
         found = best_of([run("refresh", orders) for _ in range(rounds)])
@@ -197,14 +199,31 @@ def ours(_orders: int) -> Any:
 
     seconds, answer = timed(work)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MB
+    answer_file("ours").write_bytes(pickle.dumps(answer))
     blocks = orders[0].blocks
     names = ("codes", "times", "amounts", "margins")
-    sums = [
+    in_memory = [
         timed(lambda: [getattr(block, name).sum() for block in blocks for name in names])[0]
         for _ in range(3)
     ]
-    answer_file("ours").write_bytes(pickle.dumps(answer))
-    return {"seconds": seconds, "mb": peak, "sum": min(sums)}
+    from_files = [timed(lambda: sum_columns(store.paths("order_states")))[0] for _ in range(3)]
+    sums = {"sum": min(from_files), "memory_sum": min(in_memory)}
+    return {"seconds": seconds, "mb": peak, **sums}
+
+
+def sum_columns(paths: list[Path]) -> list[int]:
+    """Add up the columns the suite needs, out of the files: the least that can be done to them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    names = ("customer_id", "ordered_at", "amount", "cost")
+    sums = [0] * len(names)
+    for path in paths:
+        table = pq.read_table(path, columns=list(names))
+        for at, name in enumerate(names):
+            sums[at] += pc.sum(table.column(name).cast(pa.int64())).as_py() or 0
+    return sums
 
 
 def rival(name: str) -> Callable[[int], Any]:

@@ -16,6 +16,7 @@ from metrics.engines.members import Ints
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY = 86_400_000_000
+_FEW = 2  # changes of the clock, quicker gone through one by one
 
 
 def micros(moment: datetime) -> int:
@@ -62,6 +63,9 @@ def _as_the_wall_clock_showed(times: Ints) -> Ints:
     low, high = (
         int(np.searchsorted(since, edge, side="right")) - 1 for edge in (times.min(), times.max())
     )
+    if high - low > _FEW:
+        moved: Ints = times + shift[np.searchsorted(since, times, side="right") - 1]
+        return moved
     local: Ints = times + shift[low]
     for at in range(low + 1, high + 1):  # of a month, at most a change of the clock or two
         if shift[at] != shift[at - 1]:

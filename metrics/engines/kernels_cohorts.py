@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from metrics.engines.calendar import micros
 from metrics.engines.members import Flags, Ints, by_id
-from metrics.engines.orders import Orders
+from metrics.engines.orders import Block, Orders, side_by_side
 from metrics.windows import Window
 
 
@@ -33,11 +33,12 @@ def cohorts(orders: Orders, months: list[Window]) -> list[Cell]:
     begins = np.array([micros(month.start) for month in months], dtype=np.int64)
     end = micros(months[-1].until)
     cohort_at = cohort_of(orders.first, months)
-    found = []
-    for block in orders.blocks:
+
+    def cells(block: Block) -> list[Cell]:
+        found: list[Cell] = []
         first = block.span[0]
         if first < begins[0] or first >= end:
-            continue
+            return found
         month = int(np.searchsorted(begins, first, side="right")) - 1
         # Small whole numbers are sorted by counting; customers stay in their order.
         by_cohort = np.argsort(cohort_at[block.visitors], kind="stable")
@@ -49,8 +50,10 @@ def cohorts(orders: Orders, months: list[Window]) -> list[Cell]:
                 members = by_id(members, members)
                 amount = running[high - 1] - (running[low - 1] if low else 0)
                 found.append(Cell(int(cohort[low]), month, members, int(amount)))
-    found.sort(key=lambda cell: (cell.cohort, cell.month))
-    return found
+        return found
+
+    found = [cell for some in side_by_side(cells, orders.blocks) for cell in some]
+    return sorted(found, key=lambda cell: (cell.cohort, cell.month))
 
 
 def cohort_of(first: Ints, months: list[Window]) -> NDArray[np.int16]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from metrics.engines.calendar import local_days, micros
 from metrics.engines.members import Ints
-from metrics.engines.orders import Orders
+from metrics.engines.orders import Block, Orders, side_by_side
 
 SEGMENTS = (
     "hibernating", "at_risk", "cant_lose", "about_to_sleep", "need_attention", "loyal",
@@ -68,9 +68,9 @@ def summary(orders: Orders, as_of: datetime) -> Summary:
     orders.prepare()
     size = len(orders.ids)
     revenue, days = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
-    for block in orders.blocks:
+    for block, found in zip(orders.blocks, side_by_side(_days, orders.blocks), strict=True):
         revenue[block.visitors] += block.revenue
-        days[block.visitors] += _days(block.codes, block.times, block.starts)
+        days[block.visitors] += found
     np.subtract.at(revenue, orders.refunds.codes, orders.refunds.amounts)
     as_of_day = int(local_days(np.array([micros(as_of)]))[0])
     return Summary(
@@ -86,14 +86,14 @@ def summary(orders: Orders, as_of: datetime) -> Summary:
     )
 
 
-def _days(codes: Ints, times: Ints, starts: Ints) -> Ints:
+def _days(block: Block) -> Ints:
     """Return on how many local days each visit bought; a month's days are in no other month."""
-    day = local_days(times)
+    day = local_days(block.times)
     is_new = np.empty(len(day), dtype=bool)
     is_new[:1] = True
     np.not_equal(day[1:], day[:-1], out=is_new[1:])
-    is_new[starts] = True
-    found: Ints = np.add.reduceat(is_new.view(np.int8), starts, dtype=np.int64)
+    is_new[block.starts] = True
+    found: Ints = np.add.reduceat(is_new.view(np.int8), block.starts, dtype=np.int64)
     return found
 
 

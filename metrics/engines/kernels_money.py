@@ -72,9 +72,8 @@ class Kept:
     def of(cls, orders: Orders, before: Revenue, after: Revenue) -> Kept:
         """Return what is kept from one end to the other."""
         codes, was, now = before.codes, before.amounts, after.of(before.codes)
-        sets = {
-            name: Chosen.at(orders.ids, codes[flags]) for name, flags in moves(was, now).items()
-        }
+        flags = moves(was, now)
+        sets = Chosen.several(orders.ids, codes, flags)
         return cls(orders.ids, before, after, *sums(was, now), sets)
 
     def patched(
@@ -218,30 +217,34 @@ class Worth:
         if until < self._so_far.at:
             self._so_far = _SoFar.begin(len(self._orders.ids))
         so_far = self._so_far
-        while so_far.next < len(blocks) and blocks[so_far.next].span[1] < until:
-            self._add(blocks[so_far.next], so_far.seen, so_far.unknown, so_far.worth)
-            so_far.next += 1
+        over = [block for block in blocks[so_far.next :] if block.span[1] < until]
+        for block, flows in zip(over, side_by_side(self._flows, over), strict=True):
+            self._add(block, flows, so_far.seen, so_far.unknown, so_far.worth)
+        so_far.next += len(over)
         so_far.at = until
         seen, unknown, worth = so_far.seen.copy(), so_far.unknown.copy(), so_far.worth.copy()
         if so_far.next < len(blocks) and blocks[so_far.next].span[0] < until:
-            self._add(blocks[so_far.next], seen, unknown, worth, until)
+            block = blocks[so_far.next].before(until)
+            self._add(block, self._flows(block), seen, unknown, worth)
         codes, times, flows = self._back
         end = int(np.searchsorted(times, until))
         np.add.at(worth, codes[:end], flows[:end])
         return seen & ~unknown, unknown, worth
 
-    def _add(
-        self, block: Block, seen: Flags, unknown: Flags, worth: Ints, until: int | None = None
-    ) -> None:
-        is_ours, is_costed = block.is_ours, block.is_costed
-        if until is not None:
-            is_before = block.times < until
-            is_ours, is_costed = is_ours & is_before, is_costed & is_before
-        seen[block.codes[is_ours]] = True
-        unknown[block.codes[is_ours & ~is_costed]] = True
-        later = np.clip(block.month - self._first_month[block.codes], 0, MONTHS - 1)
-        flows = np.where(is_costed, discounted(block.margins, later), 0)
-        worth[block.visitors] += block.sums(flows)
+    def _flows(self, block: Block) -> Ints:
+        """Return what each visit left, discounted."""
+        later = np.clip(block.month - self._first_month[block.visitors], 0, MONTHS - 1)
+        flows = discounted(block.margins, np.repeat(later, block.counts))
+        return block.sums(flows)
+
+    def _add(self, block: Block, flows: Ints, seen: Flags, unknown: Flags, worth: Ints) -> None:
+        if block.is_ours.all():
+            seen[block.visitors] = True
+        else:
+            seen[block.codes[block.is_ours]] = True
+        if not block.is_costed.all():
+            unknown[block.codes[block.is_ours & ~block.is_costed]] = True
+        worth[block.visitors] += flows
 
     def _refund_flows(self) -> tuple[Ints, Ints, Ints]:
         refunds = self._orders.refunds

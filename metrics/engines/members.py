@@ -34,11 +34,17 @@ class Chosen:
         return cls(ids, bits)
 
     @classmethod
-    def at(cls, ids: Ints, places: NDArray[Any]) -> Chosen:
-        """Return those at some places of ``ids``."""
-        flags = np.zeros(len(ids), dtype=bool)
-        flags[places] = True
-        return cls.of(ids, flags)
+    def several(cls, ids: Ints, places: NDArray[Any], flags: dict[str, Flags]) -> dict[str, Chosen]:
+        """Return up to eight sets of customers at some places of ``ids``, by name.
+
+        flags: for each set whether the customer at each place is one of it.
+        """
+        small = np.zeros(len(places), dtype=np.uint8)
+        for bit, one in enumerate(flags.values()):
+            small |= one.view(np.uint8) << bit
+        room = np.zeros(len(ids), dtype=np.uint8)
+        room[places] = small
+        return {name: cls.of(ids, room & (1 << bit)) for bit, name in enumerate(flags)}
 
     @property
     def flags(self) -> Flags:

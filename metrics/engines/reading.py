@@ -65,6 +65,9 @@ class _Rows:
         return int(self.times.min()), int(self.times.max())
 
 
+_ARRAYS = tuple(one.name for one in fields(_Rows) if one.name != "returned")
+
+
 def load_orders(store: Store, *, as_of: datetime, known_at: datetime, currency: str) -> Orders:
     """Read the orders that count at as_of, as known at known_at; as the definitions cut them."""
     cut = _cut(store, as_of=as_of, known_at=known_at, currency=currency)
@@ -103,14 +106,7 @@ def _room(sizes: list[int]) -> list[_Rows]:
 
 
 def _slice(rows: _Rows, low: int, high: int) -> _Rows:
-    return _Rows(
-        rows.customers[low:high],
-        rows.times[low:high],
-        rows.amounts[low:high],
-        rows.margins[low:high],
-        rows.is_ours[low:high],
-        rows.is_costed[low:high],
-    )
+    return _Rows(*(getattr(rows, name)[low:high] for name in _ARRAYS))
 
 
 def _cut(store: Store, *, as_of: datetime, known_at: datetime, currency: str) -> _Cut:
@@ -143,42 +139,63 @@ def _cut(store: Store, *, as_of: datetime, known_at: datetime, currency: str) ->
 
 
 def _read(path: Path, room: _Rows, cut: _Cut) -> _Rows:
+    """Read a file into its room: a piece at a time, which stays in the processor's cache."""
     import pyarrow.parquet as pq
 
+    size, returned = 0, []
     with pq.ParquetFile(path) as file:
-        names = [*_COLUMNS, *(["order_id"] if cut.refunds is not None else [])]
+        names = [*_COLUMNS, *(["order_id"] if cut.returned is not None else [])]
         if _may_have_other_states(file, cut.known_at):
             names += ["valid_from", "valid_until"]
-        table = file.read(columns=names, use_threads=False)
+        for piece in range(file.num_row_groups):
+            table = file.read_row_group(piece, columns=names, use_threads=False)
+            places = _counted(table, cut)
+            rows = _slice(room, size, size + len(places))
+            _take(table, places, rows, cut.currency)
+            if cut.returned is not None:
+                order_ids = _numbers(table.column("order_id"))[places]
+                there = cut.returned.places_in(order_ids)
+                returned.append((order_ids[there], rows.customers[there]))
+            size += len(places)
+    rows = _slice(room, 0, size)
+    if returned:
+        order_ids, customers = (np.concatenate(column) for column in zip(*returned, strict=True))
+        rows.returned = order_ids, _persons(customers, cut.links)
+    _put_persons(rows, cut.links)
+    _ = rows.is_sorted, rows.span if size else None  # here, as others read meanwhile
+    return rows
+
+
+def _counted(table: Any, cut: _Cut) -> Ints:
+    """Return the places of the orders that count."""
     times = _instants(table.column("ordered_at"))
     keep = (times < cut.as_of) & _is_valid(table.column("customer_id"))
     keep &= ~_is(table.column("status"), "cancelled")
-    if "valid_from" in names:
+    if "valid_from" in table.column_names:
         until = table.column("valid_until")
         keep &= _instants(table.column("valid_from")) <= cut.known_at
         keep &= ~_is_valid(until) | (_instants(until) > cut.known_at)
-    places = np.flatnonzero(keep)
-    customers = _numbers(table.column("customer_id"))[places]
-    customers, times, places = _of_persons(customers, times[places], places, cut.links)
-    rows = _slice(room, 0, len(places))
-    rows.customers[:], rows.times[:] = customers, times
+    return np.flatnonzero(keep)
+
+
+def _take(table: Any, places: Ints, rows: _Rows, currency: str) -> None:
+    """Put the orders at some places into their rows."""
     cost = table.column("cost")
-    np.take(_is(table.column("currency"), cut.currency), places, out=rows.is_ours, mode="clip")
-    np.take(_is_valid(cost), places, out=rows.is_costed, mode="clip")
+    for values, out in (
+        (_numbers(table.column("customer_id")), rows.customers),
+        (_instants(table.column("ordered_at")), rows.times),
+        (_numbers(table.column("amount")), rows.amounts),
+        (_numbers(cost), rows.margins),
+        (_is(table.column("currency"), currency), rows.is_ours),
+        (_is_valid(cost), rows.is_costed),
+    ):
+        np.take(values, places, out=out, mode="clip")
     rows.is_costed &= rows.is_ours
-    np.take(_numbers(table.column("amount")), places, out=rows.amounts, mode="clip")
-    np.take(_numbers(cost), places, out=rows.margins, mode="clip")
     np.subtract(rows.amounts, rows.margins, out=rows.margins)
     if not rows.is_ours.all():
         rows.amounts *= rows.is_ours
     if not rows.is_costed.all():
         rows.margins *= rows.is_costed
-    if cut.returned is not None:
-        order_ids = _numbers(table.column("order_id"))[places]
-        there = cut.returned.places_in(order_ids)
-        rows.returned = order_ids[there], customers[there]
-    _ = rows.is_sorted, rows.span if len(places) else None  # here, as others read meanwhile
-    return rows
 
 
 def _may_have_other_states(file: Any, known_at: int) -> bool:
@@ -195,18 +212,18 @@ def _may_have_other_states(file: Any, known_at: int) -> bool:
     return False
 
 
-def _of_persons(customers: Ints, times: Ints, places: Ints, links: Any) -> tuple[Ints, Ints, Ints]:
+def _put_persons(rows: _Rows, links: Any) -> None:
     """Put the person in the place of each record that was merged; what is sorted stays so."""
-    if not links.num_rows or not len(customers):
-        return customers, times, places
-    records, persons = (links.column(name).to_numpy() for name in ("record_id", "person_id"))
+    if not links.num_rows or not len(rows.customers):
+        return
+    customers, times = rows.customers, rows.times
     if np.any(customers[1:] < customers[:-1]):
-        place = np.minimum(np.searchsorted(records, customers), len(records) - 1)
-        is_record = records[place] == customers
-        return np.where(is_record, persons[place], customers), times, places
+        customers[:] = _persons(customers, links)
+        return
+    records, persons = (links.column(name).to_numpy() for name in ("record_id", "person_id"))
     at, which = _places(customers, records)
     if not len(at):
-        return customers, times, places
+        return
     beside, _which = _places(customers, np.unique(persons[which]))
     customers[at] = persons[which]
     touched = np.zeros(len(customers), dtype=bool)
@@ -215,7 +232,18 @@ def _of_persons(customers: Ints, times: Ints, places: Ints, links: Any) -> tuple
     moved, rest = np.flatnonzero(touched), np.flatnonzero(~touched)
     moved = moved[np.lexsort((times[moved], customers[moved]))]
     order = np.insert(rest, np.searchsorted(customers[rest], customers[moved]), moved)
-    return customers[order], times[order], places[order]
+    for name in _ARRAYS:
+        column = getattr(rows, name)
+        column[:] = column[order]
+
+
+def _persons(customers: Ints, links: Any) -> Ints:
+    """Return whose each record is."""
+    if not links.num_rows:
+        return customers
+    records, persons = (links.column(name).to_numpy() for name in ("record_id", "person_id"))
+    place = np.minimum(np.searchsorted(records, customers), len(records) - 1)
+    return np.where(records[place] == customers, persons[place], customers)
 
 
 def _places(sorted_values: Ints, wanted: Ints) -> tuple[Ints, Ints]:

@@ -149,7 +149,9 @@ def write_file(table: str, part: str, generation: int, rows: Any) -> FactFile:
     chunks: Iterable[Any] = [rows] if isinstance(rows, pa.Table) else rows
     count = present = amount = 0
     with target.open("wb") as file:
-        with pq.ParquetWriter(file, arrow_schema(table), compression="zstd") as writer:
+        schema = arrow_schema(table)
+        few_values = [field.name for field in schema if not _has_many_values(field)]
+        with pq.ParquetWriter(file, schema, compression="lz4", use_dictionary=few_values) as writer:
             for chunk in chunks:
                 writer.write_table(chunk, row_group_size=131_072)
                 in_force = in_main_table(table, chunk)
@@ -159,6 +161,13 @@ def write_file(table: str, part: str, generation: int, rows: Any) -> FactFile:
         file.flush()
         os.fsync(file.fileno())
     return FactFile(table, part, str(path), count, present, amount)
+
+
+def _has_many_values(field: Any) -> bool:
+    """Whether a dictionary of a column's values would only be in the way."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_timestamp(field.type)) or field.name.endswith("_id")
 
 
 def drop_unused(manifest: Manifest) -> None:
