@@ -29,6 +29,12 @@ def moment_of(at: int) -> datetime:
     return EPOCH + timedelta(microseconds=int(at))
 
 
+def local_month(at: int) -> int:
+    """Return the local month of an instant: 12 × year + month − 1."""
+    day = local_date(moment_of(at))
+    return day.year * 12 + day.month - 1
+
+
 def by_month(codes: Ints, times: Ints, *others: NDArray[Any]) -> Iterator[tuple[NDArray[Any], ...]]:
     """Cut orders that come in any order into local months, each sorted by customer and time."""
     if not len(codes):

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrics.engines import kernels, kernels_money
-from metrics.engines.calendar import by_month, micros
+from metrics.engines.calendar import by_month, local_month, micros
 from metrics.engines.kernels_cohorts import Cell, cohort_of, cohorts
 from metrics.engines.members import Ints
 from metrics.engines.orders import NEVER, Block, GivenBack, Orders
@@ -65,6 +65,11 @@ class Change:
         return np.unique(np.concatenate([part.codes for part in parts if part is not None]))
 
     @property
+    def is_growth(self) -> bool:
+        """Whether no order went."""
+        return self.removed is None or not len(self.removed.codes)
+
+    @property
     def since(self) -> int:
         """The time of the first of them: nothing before it changes."""
         parts = (self.added, self.removed, self.refunds)
@@ -97,14 +102,21 @@ class Running:
         in_order = np.argsort(places)
         ids, places = ids[in_order], places[in_order]
         orders = self.orders
-        old = _part(orders, places)
+        known = _Course.of(orders, places)
+        then = known.with_added(change.added, ids) if change.is_growth else None
+        if then and self._are_cohorts_equal(known, then):
+            needed = self._needed_since(since)
+        else:  # who was what, and when, may be quite different now
+            then, needed = None, None
+        old = _part(orders, places, needed)
+        known.put_into(old)
         new_blocks, changed = _with_change(orders, change, self._place_of)
         refunds = _with_refunds(orders.refunds, change.refunds, self._place_of)
         orders.blocks, orders.refunds = new_blocks, refunds
-        new = _part(orders, places, like=old, changed=changed)
-        for name in ("first", "last", "counts"):
-            getattr(orders, name)[places] = getattr(new, name)
-        orders.second[places], orders.later[places] = new.second, new.later
+        new = _part(orders, places, needed, like=old, changed=changed)
+        if then:
+            then.put_into(new)
+        _Course.of(new).keep_in(orders, places)
         self._follow_sets(places, new, since)
         self._follow_revenue(places, new, since)
         self._follow_cells(places, old, new, changed)
@@ -116,6 +128,16 @@ class Running:
         for key, kernel in KERNELS.items():
             self.measures[key].update(kernel(self.orders, windows))
 
+    def _are_cohorts_equal(self, known: _Course, then: _Course) -> bool:
+        was, now = (cohort_of(course.first, self.months) for course in (known, then))
+        return np.array_equal(was[known.counts > 0], now[known.counts > 0])
+
+    def _needed_since(self, since: int) -> int:
+        """Return the time from which on orders matter to what a change since then changes."""
+        active = (low for what, low, high in self.orders.sets if what == "active" and high > since)
+        revenue = (low for low, high in self.orders.revenues if high > since)
+        return min(since, *active, *revenue)
+
     def _follow_sets(self, places: Ints, new: Orders, since: int) -> None:
         for (what, low, high), chosen in self.orders.sets.items():
             if high > since or what == "again":
@@ -126,17 +148,20 @@ class Running:
         revenues = self.orders.revenues
         later = {key: revenue for key, revenue in revenues.items() if key[1] > since}
         was = {key: revenue.some(places) for key, revenue in later.items()}
+        now = {key: np.maximum(new.balance(*key), 0) for key in later}
         for key, revenue in later.items():
-            revenues[key] = revenue.patched(places, np.maximum(new.balance(*key), 0))
+            revenues[key] = revenue.patched(places, now[key])
         for ends, kept in self.orders.kept.items():  # of revenue only
             before, after = ((micros(look), micros(moment)) for look, moment in ends)
             if after in later or before in later:
-                old = [
-                    was[key] if key in was else revenues[key].some(places)
-                    for key in (before, after)
-                ]
+                for key in {before, after} - later.keys():
+                    was[key] = now[key] = revenues[key].some(places)
                 self.orders.kept[ends] = kept.patched(
-                    places, (old[0], old[1]), revenues[before], revenues[after]
+                    places,
+                    (was[before], was[after]),
+                    (now[before], now[after]),
+                    revenues[before],
+                    revenues[after],
                 )
 
     def _follow_cells(self, places: Ints, old: Orders, new: Orders, changed: set[int]) -> None:
@@ -173,6 +198,54 @@ class Running:
         return self._places(ids)
 
 
+@dataclass
+class _Course:
+    """When some customers bought, an array each: see :class:`Orders`."""
+
+    first: Ints
+    last: Ints
+    second: Ints
+    later: Ints
+    counts: Ints
+
+    @classmethod
+    def of(cls, orders: Orders, places: Ints | None = None) -> _Course:
+        """Return it of all customers, or of some."""
+        columns = [getattr(orders, one.name) for one in fields(cls)]
+        return cls(*(column if places is None else column[places] for column in columns))
+
+    def with_added(self, added: Block | None, ids: Ints) -> _Course:
+        """Return it with orders that came. ids: the customers'."""
+        if added is None or not len(added.codes):
+            return self
+        by_id = np.argsort(ids)
+        codes = by_id[np.searchsorted(ids, added.codes, sorter=by_id)]
+        more = Orders.of(ids=ids, codes=codes, times=added.times)
+        earlier, alike = more.first < self.first, more.first == self.first
+        return _Course(
+            np.minimum(self.first, more.first),
+            np.maximum(self.last, more.last),
+            np.minimum(np.maximum(self.first, more.first), np.minimum(self.second, more.second)),
+            np.where(
+                earlier,
+                np.minimum(self.first, more.later),
+                np.minimum(self.later, np.where(alike, more.later, more.first)),
+            ),
+            self.counts + more.counts,
+        )
+
+    def put_into(self, orders: Orders) -> None:
+        """Make it what is known of orders of which not all months are there."""
+        for name in ("first", "last", "counts"):
+            orders.__dict__[name] = getattr(self, name)
+        orders.__dict__["_seconds"] = self.second, self.later
+
+    def keep_in(self, orders: Orders, places: Ints) -> None:
+        """Write it into that of all customers."""
+        for one in fields(self):
+            getattr(orders, one.name)[places] = getattr(self, one.name)
+
+
 def _with_room(orders: Orders) -> Orders:
     """Return orders with room for customers who have none yet."""
     ids = np.concatenate([orders.ids, np.full(ROOM, NEVER)])
@@ -180,12 +253,22 @@ def _with_room(orders: Orders) -> Orders:
 
 
 def _part(
-    orders: Orders, places: Ints, like: Orders | None = None, changed: set[int] | None = None
+    orders: Orders,
+    places: Ints,
+    since: int | None,
+    like: Orders | None = None,
+    changed: set[int] | None = None,
 ) -> Orders:
-    """Return the orders of some customers, numbered anew. like: as it was but for some months."""
+    """Return the orders and refunds of some customers, numbered anew.
+
+    since: from the month of this time on.  like: as it was but for the changed months.
+    """
+    month = 0 if since is None else local_month(since)
     known = {block.month: block for block in like.blocks} if like else {}
     blocks = []
     for block in orders.blocks:
+        if block.month < month:
+            continue
         if like is not None and changed is not None and block.month not in changed:
             if block.month in known:
                 blocks.append(known[block.month])
@@ -209,11 +292,12 @@ def _part(
         part.__dict__["month"] = block.month
         blocks.append(part)
     refunds = orders.refunds
-    number = np.full(len(orders.ids), -1, dtype=np.int32)
-    number[places] = np.arange(len(places))
-    codes = number[refunds.codes]
-    mine = np.flatnonzero(codes >= 0)
-    some = GivenBack(codes[mine].astype(np.int64), refunds.times[mine], refunds.amounts[mine])
+    begin = 0 if since is None else int(np.searchsorted(refunds.times, since))
+    is_theirs = np.zeros(len(orders.ids), dtype=bool)
+    is_theirs[places] = True
+    mine = begin + np.flatnonzero(is_theirs[refunds.codes[begin:]])
+    codes = np.searchsorted(places, refunds.codes[mine])
+    some = GivenBack(codes, refunds.times[mine], refunds.amounts[mine])
     return Orders(orders.ids[places], blocks, some)
 
 
@@ -253,7 +337,17 @@ def _with(block: Block | None, some: Block) -> Block:
     last = len(block.times) - 1
     while np.any(goes_on := (place < end) & (block.times[np.minimum(place, last)] <= some.times)):
         place += goes_on
-    return _columns(block, lambda name: np.insert(getattr(block, name), place, getattr(some, name)))
+    at = place + np.arange(len(place))
+    is_old = np.ones(len(block.codes) + len(at), dtype=bool)
+    is_old[at] = False
+
+    def column(name: str) -> NDArray[np.int64]:
+        was = getattr(block, name)
+        found = np.empty(len(is_old), dtype=was.dtype)
+        found[at], found[is_old] = getattr(some, name), was
+        return found
+
+    return _columns(block, column)
 
 
 def _without(block: Block | None, some: Block) -> Block:

@@ -77,10 +77,14 @@ class Kept:
         return cls(orders.ids, before, after, *sums(was, now), sets)
 
     def patched(
-        self, places: Ints, old: tuple[Ints, Ints], before: Revenue, after: Revenue
+        self,
+        places: Ints,
+        old: tuple[Ints, Ints],
+        new: tuple[Ints, Ints],
+        before: Revenue,
+        after: Revenue,
     ) -> Kept:
-        """Return it with other revenue of the customers at some places. old: what it was."""
-        new = before.some(places), after.some(places)
+        """Return it with other revenue of the customers at some places: new instead of old."""
         more = [now - was for now, was in zip(sums(*new), sums(*old), strict=True)]
         flags = moves(*new)
         return Kept(

@@ -26,8 +26,8 @@ class Chosen:
         self._size: int | None = None
 
     @classmethod
-    def of(cls, ids: Ints, flags: Flags) -> Chosen:
-        """Return those of ``ids`` whose flag is set."""
+    def of(cls, ids: Ints, flags: NDArray[Any]) -> Chosen:
+        """Return those of ``ids`` whose flag is set: true, or not 0."""
         bits = np.zeros(-(-len(ids) // 64), dtype=np.uint64)
         packed = np.packbits(flags)
         bits.view(np.uint8)[: len(packed)] = packed

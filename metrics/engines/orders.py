@@ -18,8 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from common.time import local_date
-from metrics.engines.calendar import by_month, micros, moment_of
+from metrics.engines.calendar import by_month, local_month, micros
 from metrics.engines.members import Chosen, Flags, Ints
 
 FEW = 8
@@ -130,8 +129,7 @@ class Block:
     @cached_property
     def month(self) -> int:
         """The local month: 12 × year + month − 1."""
-        day = local_date(moment_of(self.span[0]))
-        return day.year * 12 + day.month - 1
+        return local_month(self.span[0])
 
 
 @dataclass
@@ -175,12 +173,18 @@ class Revenue:
 
     def patched(self, places: Ints, amounts: Ints) -> Revenue:
         """Return it with other amounts of the customers at some places, ascending."""
-        at = np.minimum(np.searchsorted(self.codes, places), max(len(self.codes) - 1, 0))
-        old = at[self.codes[at] == places] if len(self.codes) else at[:0]
-        codes, rest = np.delete(self.codes, old), np.delete(self.amounts, old)
-        places, amounts = places[amounts > 0], amounts[amounts > 0]
-        at = np.searchsorted(codes, places)
-        return Revenue(np.insert(codes, at, places), np.insert(rest, at, amounts), self.size)
+        if not len(self.codes):
+            return Revenue(places[amounts > 0].astype(np.int32), amounts[amounts > 0], self.size)
+        at = np.minimum(np.searchsorted(self.codes, places), len(self.codes) - 1)
+        is_there, has_some = self.codes[at] == places, amounts > 0
+        codes, rest = self.codes, self.amounts.copy()
+        rest[at[is_there]] = amounts[is_there]
+        if np.any(gone := is_there & ~has_some):
+            codes, rest = np.delete(codes, at[gone]), np.delete(rest, at[gone])
+        if np.any(came := has_some & ~is_there):
+            at = np.searchsorted(codes, places[came])
+            codes, rest = np.insert(codes, at, places[came]), np.insert(rest, at, amounts[came])
+        return Revenue(codes, rest, self.size)
 
 
 def _nothing_given_back() -> GivenBack:
