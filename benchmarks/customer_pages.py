@@ -13,6 +13,7 @@ queries, template. A page misses its budget with more than 12 queries, a 95th pe
 from __future__ import annotations
 
 import argparse
+import gc
 import html
 import logging
 import os
@@ -20,6 +21,7 @@ import re
 import statistics
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +162,7 @@ def main() -> int:
         return 2
     call_command("migrate", verbosity=0)
     client = Client()
-    client.force_login(_manager())
+    client.force_login(member_of(Role.MANAGER))
     if _count("crm_customer") < wanted.customers:
         grow(*SMALL)
         small = measure(client, SMALL[0])
@@ -216,6 +218,9 @@ def measure_pages(
 ) -> dict[str, tuple[float, float, int]]:
     """Ask pages by their addresses in turn; see :func:`measure`."""
     found = {}
+    import_module("config.urls")
+    gc.collect()
+    gc.freeze()  # as the web server does, see config/gunicorn.py
     for name, urls in wanted.items():
         asked = [urls[number % len(urls)] for number in range(rounds)]
         queries = 0
@@ -294,9 +299,9 @@ def _ref(customer_id: int) -> str:
     return f"c{customer_id:011x}"
 
 
-def _manager() -> User:
-    found = User.objects.filter(email="manager@bench.example").first()
-    return found or create_user(email="manager@bench.example", role=Role.MANAGER, name="Mara")
+def member_of(role: Role) -> User:
+    found = User.objects.filter(email=f"{role}@bench.example").first()
+    return found or create_user(email=f"{role}@bench.example", role=role, name="Mara")
 
 
 def _count(table: str) -> int:

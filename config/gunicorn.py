@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,17 @@ worker_tmp_dir = str(_memory) if _memory.is_dir() else None
 # The processes' metrics are added up through files; set before Prometheus' client is imported.
 _metrics = tempfile.mkdtemp(prefix="keepwell-metrics-")
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics
+
+
+def when_ready(_server: Any) -> None:
+    """Called by Gunicorn before it begins processes, with everything loaded.
+
+    What is there by now stays; looking through it for garbage would stop a page for a tenth of a
+    second now and then, and copy the memory the processes share.
+    """
+    import_module("config.urls")
+    gc.collect()
+    gc.freeze()
 
 
 def child_exit(_server: Any, worker: Any) -> None:
