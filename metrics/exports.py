@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import QueryDict
 
+from common.errors import NotFound
 from common.exports import AT_ONCE, Asked, Export, register_export
 from crm.exports.names import customer_name, id_of, shop_code
 from crm.selectors.figures import purchase_figures
@@ -14,9 +15,11 @@ from metrics.asked_people import people_asked
 from metrics.forms import FigureForm, PeopleForm
 from metrics.kpis import get_kpi
 from metrics.models import MemberSet
+from metrics.recorded_people import RecordedAsked, RecordedForm, recorded_set
 from metrics.roles import READERS
-from metrics.selectors.figures import list_latest
+from metrics.selectors.figures import figure_from, list_latest
 from metrics.selectors.people import page_of
+from metrics.selectors.runs import shown_run
 
 PEOPLE = ("external_id", "name", "location", "stage", "last_order_at", "orders", "revenue")
 PERIODS = (
@@ -36,6 +39,7 @@ def register() -> None:
     """Called once, when the apps are ready."""
     register_export("figures", roles=READERS, open=open_figure)
     register_export("figure_people", roles=READERS, open=open_people)
+    register_export("recorded_people", roles=READERS, open=open_recorded)
 
 
 def open_figure(asked: Asked) -> Export:
@@ -56,7 +60,7 @@ def open_figure(asked: Asked) -> Export:
             one.is_complete,
             " ".join(one.flags),
         )
-        for one in reversed(snapshots)
+        for one in map(figure_from, reversed(snapshots))
     ]
     return Export(
         columns=PERIODS,
@@ -79,6 +83,18 @@ def open_people(asked: Asked) -> Export:
     if found.other:
         filters |= {"other": found.other.period, "part": found.part}
     return people_export(found.members, filters)
+
+
+def open_recorded(asked: Asked) -> Export:
+    """Who complained about something, answered a survey, asked to leave for a reason.
+
+    :raises NotFound: nothing was computed yet, or the address doesn't fit.
+    """
+    run = shown_run()
+    if run is None:
+        raise NotFound
+    wanted = RecordedAsked.from_form(RecordedForm(asked.query))
+    return people_export(recorded_set(run, wanted), dict(wanted.filters))
 
 
 def people_export(members: MemberSet | None, filters: dict[str, Any]) -> Export:

@@ -28,7 +28,8 @@ from metrics.roles import READERS
 from metrics.selectors.figures import figure_from, find_snapshot, list_slices
 from metrics.selectors.handling import find_rule
 from metrics.selectors.maps import Place, list_places
-from metrics.selectors.people import members_of
+from metrics.selectors.people import find_set
+from metrics.selectors.present import present_ids
 from metrics.selectors.runs import shown_run
 from metrics.services.handling import open_handling_tasks, set_handling_rule
 from metrics.views.asking import segment_name
@@ -88,7 +89,7 @@ def handling_tasks(request: HttpRequest) -> HttpResponse:
         opened = open_handling_tasks(
             subject=SUBJECT,
             period=str(Period.containing(local_date(now()), "quarter")),
-            customer_ids=list(members_of(snapshot, NUMERATOR)) if snapshot else [],
+            customer_ids=present_ids(find_set(snapshot, NUMERATOR)) if snapshot else [],
             title=asked["title"],
             text=rule.text if rule else "",
             due_at=asked["due_at"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from html import unescape
 from typing import Any
 
@@ -180,7 +181,16 @@ def test_the_figures_of_a_segment_are_taken_out_as_a_file(
     query = "figure=retention_rate&unit=quarter&segment=location%3Dnorth"
     answer = browser.post("/exports/figures/", {"format": "csv", "query": query})
     lines = b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
-    assert [line.split(",")[5:7] for line in lines[1:]] == [["12.00", "15"]]
+    assert [line.split(",")[5:7] for line in lines[1:]] == [["12", "15"]]
+
+
+def test_a_file_has_amounts_of_money_as_amounts(browser: Client) -> None:
+    key, kept = "net_revenue_retention", Decimal("140.5")
+    make_figure(make_run(), key, "2025-Q4", numerator=kept, denominator=Decimal(240))
+    query = f"figure={key}&unit=quarter"
+    answer = browser.post("/exports/figures/", {"format": "csv", "query": query})
+    [_head, line] = b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    assert line.split(",")[5:7] == ["140.50", "240.00"]
 
 
 def test_the_last_days_stand_beside_each_other_without_a_line_through_them(

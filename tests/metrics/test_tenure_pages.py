@@ -15,6 +15,7 @@ from crm.models import Customer, Task
 from metrics.models import HandlingRule
 from tests.budget import assert_query_budget
 from tests.metrics.found import found_figure, found_place, found_run, found_slice
+from tests.metrics.snapshots import NOW
 from tests.metrics.worlds import customers
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -107,6 +108,17 @@ def test_an_admin_sets_the_rule_and_a_manager_opens_a_task_about_each_once_a_qua
     manager.post("/metrics/tenure/tasks/", TASKS)
     assert "Everybody has a task about it already." in words(manager, "/metrics/tenure/")
     assert opened.count() == 6
+
+
+def test_who_was_erased_or_merged_since_gets_no_task(
+    manager: Client, world: list[Customer]
+) -> None:
+    Customer.objects.filter(pk=world[0].pk).update(erased_at=NOW)
+    Customer.objects.filter(pk=world[1].pk).update(person=world[2])
+    manager.post("/metrics/tenure/tasks/", TASKS)
+    assert "4 tasks were opened." in words(manager, "/metrics/tenure/")
+    opened = set(Task.objects.values_list("customer_id", flat=True))
+    assert opened == {one.pk for one in world[2:6]}
 
 
 def test_the_same_rule_again_is_not_recorded_twice(admin: Client, world: list[Customer]) -> None:
