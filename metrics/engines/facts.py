@@ -69,11 +69,14 @@ class Facts:
 
     @cached_property
     def costs(self) -> Any:
-        """What the months that began before as_of cost, in the organisation's currency."""
+        """What the months that began before as_of cost, in the organisation's currency.
+
+        A cost of 0 takes back what was recorded: then it isn't known.
+        """
         rows = self._states("costs")
-        return rows.filter(rows.month < naive(self.as_of), rows.currency == self.currency).mutate(
-            recorded_at=rows.valid_from
-        )
+        return rows.filter(
+            rows.month < naive(self.as_of), rows.currency == self.currency, rows.amount != 0
+        ).mutate(recorded_at=rows.valid_from)
 
     # --- Customers -----------------------------------------------------------------------------
     @cached_property

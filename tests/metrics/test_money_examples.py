@@ -205,6 +205,14 @@ def test_winning_a_customer_costs_40_each() -> None:
     assert parts(unknown) == (None, 0, 0)
 
 
+def test_a_cost_that_was_taken_back_is_not_known() -> None:
+    april, may = (datetime(2026, month, 1, tzinfo=BERLIN) for month in (4, 5))
+    new = [bought(who, on(4, 5) if who < 10 else on(5, 5)) for who in range(40)]
+    history = History(new, costs=[Spent(april, units(400)), Spent(may, 0)])
+    found = figure(history, costs.COST_TO_ACQUIRE, "2026-Q2")
+    assert parts(found) == (Decimal(40), Decimal(400), 10)
+
+
 def test_keeping_a_customer_costs_10_each_where_every_month_is_known() -> None:
     stayed = [bought(who, at) for who in range(150) for at in (on(3, 1), on(6, 1), on(8, 1))]
     months = [datetime(2026, month, 1, tzinfo=BERLIN) for month in (4, 5, 6, 8)]

@@ -32,12 +32,13 @@ class Question:
         return self.history.counted_refunds(self.as_of, self.known_at)
 
     def costs(self) -> list[Spent]:
-        """What months cost, in the organisation's currency, as it was in force."""
+        """What months cost, in the organisation's currency, as it was in force; 0 takes it back."""
         return [
             cost
             for cost in self.history.costs
             if cost.month < self.as_of
             and cost.currency == CURRENCY
+            and cost.amount
             and cost.valid_from <= self.known_at
             and (cost.valid_until is None or self.known_at < cost.valid_until)
         ]
