@@ -26,14 +26,15 @@ def _is_period(text: str) -> None:
     Period.parse(text)
 
 
-def _is_window(text: str) -> None:
+def is_window(text: str) -> None:
+    """Refuse what is neither a period nor one of the stretches of last days."""
     if text not in [f"{days}d" for days in TRAILING_DAYS]:
         _is_period(text)
 
 
 def _is_compared(text: str) -> None:
     if text not in (BEFORE, A_YEAR_BEFORE):
-        _is_window(text)
+        is_window(text)
 
 
 def _is_month(text: str) -> None:
@@ -66,7 +67,7 @@ class FigureForm(AddressForm):
     """
 
     unit = forms.ChoiceField(choices=[(unit, unit) for unit in UNITS], required=False)
-    period = forms.CharField(max_length=8, required=False, validators=[_is_window])
+    period = forms.CharField(max_length=8, required=False, validators=[is_window])
     against = forms.CharField(max_length=8, required=False, validators=[_is_compared])
     segment = forms.CharField(max_length=140, required=False)
     by = forms.CharField(max_length=16, required=False)
@@ -83,10 +84,10 @@ class PeopleForm(AddressForm):
     other, part: instead, who of the set stayed, came or left since another period.
     """
 
-    period = forms.CharField(max_length=8, required=False, validators=[_is_window])
+    period = forms.CharField(max_length=8, required=False, validators=[is_window])
     set = forms.CharField(max_length=16, required=False)
     segment = forms.CharField(max_length=140, required=False)
-    other = forms.CharField(max_length=8, required=False, validators=[_is_window])
+    other = forms.CharField(max_length=8, required=False, validators=[is_window])
     part = forms.ChoiceField(choices=[(part, part) for part in PARTS], required=False)
 
     def clean_segment(self) -> str:

@@ -13,6 +13,7 @@ from metrics.kpis import get_kpi
 from metrics.map_forms import PlaceForm, SlicedCellForm
 from metrics.map_sets import MapAsked, asked_set
 from metrics.models import MemberSet, RecomputeRun
+from metrics.recorded_people import RecordedAsked, RecordedForm, recorded_set
 from metrics.selectors.people import find_cell_set, find_slice_set, within
 from metrics.selectors.runs import shown_run
 
@@ -20,7 +21,7 @@ from metrics.selectors.runs import shown_run
 def members_asked(name: str, query: QueryDict) -> MemberSet | None:
     """Return who is in a list, as the query of its address says; None where nobody is.
 
-    name: ``figure_people``, ``cohort_people`` or ``map_people``.
+    name: ``figure_people``, ``cohort_people``, ``map_people`` or ``recorded_people``.
 
     :raises NotFound: no such list, nothing computed yet, or the query names nothing.
     """
@@ -49,8 +50,13 @@ def _of_map(run: RecomputeRun, query: QueryDict) -> MemberSet | None:
     return asked_set(run, MapAsked.from_form(query.get("map", ""), PlaceForm(query)))
 
 
+def _of_recorded(run: RecomputeRun, query: QueryDict) -> MemberSet | None:
+    return recorded_set(run, RecordedAsked.from_form(RecordedForm(query)))
+
+
 _FINDERS: dict[str, Callable[[RecomputeRun, QueryDict], MemberSet | None]] = {
     "figure_people": _of_figure,
     "cohort_people": _of_cell,
     "map_people": _of_map,
+    "recorded_people": _of_recorded,
 }

@@ -8,14 +8,14 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import caches
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from common.errors import NotFound
 from crm.models import CancelDecision, CancelReason, CancelRequest
-from crm.selectors.identity import every_record_of
+from crm.selectors.identity import count_people, every_record_of, people_ids
 
 MATURE_AFTER = timedelta(days=90)  # an outcome counts once the request is so old
 
@@ -100,7 +100,10 @@ def get_cancel_request(ref: str) -> CancelRequest:
 
 @dataclass(frozen=True, slots=True)
 class ReasonCount:
-    """Why customers asked to leave, and what came of it. code: empty where nobody said why."""
+    """How many customers asked to leave for a reason, and what came of it.
+
+    code: empty where nobody said why.  Who asked several times may have had several outcomes.
+    """
 
     code: str
     label: str
@@ -113,17 +116,17 @@ class ReasonCount:
 def count_reasons(since: datetime, until: datetime) -> list[ReasonCount]:
     """Return why customers asked to leave in ``[since, until)``, the most frequent reason first.
 
-    Every request counts, as it stands now. Two queries.
+    Customers by their requests, as these stand now. Two queries.
     """
     outcome = CancelRequest.Outcome
     rows = (
-        CancelRequest.objects.filter(requested_at__gte=since, requested_at__lt=until)
+        _requested(since, until)
         .values("reason_id")
         .annotate(
-            asked=Count("pk"),
-            stayed=Count("pk", filter=Q(outcome=outcome.STAYED)),
-            left=Count("pk", filter=Q(outcome=outcome.LEFT)),
-            undecided=Count("pk", filter=Q(outcome=outcome.OPEN)),
+            asked=count_people(),
+            stayed=count_people(filter=Q(outcome=outcome.STAYED)),
+            left=count_people(filter=Q(outcome=outcome.LEFT)),
+            undecided=count_people(filter=Q(outcome=outcome.OPEN)),
         )
         .order_by("-asked", "reason_id")
     )
@@ -135,6 +138,22 @@ def count_reasons(since: datetime, until: datetime) -> list[ReasonCount]:
         label = reason_name(reason) or _("Not said")
         found.append(ReasonCount(reason.code if reason else "", label, **row))
     return found
+
+
+def people_of_reason(
+    code: str, *, since: datetime, until: datetime, outcome: str = ""
+) -> list[int]:
+    """Return the ids of the persons counted in a row of :func:`count_reasons`; one query.
+
+    outcome: only those with such a request.
+    """
+    requests = _requested(since, until)
+    requests = requests.filter(reason__code=code) if code else requests.filter(reason=None)
+    return people_ids(requests.filter(outcome=outcome) if outcome else requests)
+
+
+def _requested(since: datetime, until: datetime) -> QuerySet[CancelRequest]:
+    return CancelRequest.objects.filter(requested_at__gte=since, requested_at__lt=until)
 
 
 def requests_as_known(known_at: datetime) -> QuerySet[Any, Any]:

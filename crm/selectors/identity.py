@@ -10,7 +10,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from django.db.models import BigIntegerField, Q, QuerySet, Value
+from django.db.models import BigIntegerField, Count, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
 from common.statements import FixedQuery, Told
@@ -63,6 +63,21 @@ def every_record_of(customer_id: int) -> QuerySet[Customer, Any]:
     return Customer.objects.filter(Q(pk=person_id) | Q(person_id=person_id)).values("pk")
 
 
+def count_people(*, filter: Q | None = None) -> Count:  # noqa: A002 - as Count has it
+    """Return an aggregate: how many persons rows with a ``customer`` belong to."""
+    return Count(_PERSON, distinct=True, filter=filter)
+
+
+def people_ids(rows: QuerySet[Any]) -> list[int]:
+    """Return the ids of the persons whom rows with a ``customer`` belong to, ascending; one query.
+
+    Rows of nobody known are left out.
+    """
+    known = rows.order_by().filter(customer__isnull=False).annotate(person_id=_PERSON)
+    return sorted(known.values_list("person_id", flat=True).distinct())
+
+
+_PERSON = Coalesce("customer__person_id", "customer_id")
 _GROUPS = FixedQuery(
     lambda: Customer.objects.filter(
         Q(pk__among=Told("ids")) | Q(person_id__among=Told("ids"))

@@ -179,6 +179,13 @@ def within(members: MemberSet | None, others: MemberSet | None) -> MemberSet:
     return _kept(_bitmap(members) & _bitmap(others))
 
 
+def set_of(ids: Iterable[int]) -> MemberSet:
+    """Return these customers as a set; it is not in the database."""
+    from pyroaring import BitMap
+
+    return _kept(BitMap(ids))
+
+
 def _kept(bitmap: Any) -> MemberSet:
     """A set that is not in the database."""
     return MemberSet(size=len(bitmap), members=bitmap.serialize())

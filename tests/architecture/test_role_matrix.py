@@ -306,6 +306,7 @@ MATRIX: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "metrics:handling_rule": (ADMINS, ADMINS),
     "metrics:handling_tasks": (NO, MANAGERS),
     "metrics:map_people": (FIGURES, NO),
+    "metrics:recorded_people": (FIGURES, NO),
     "metrics:retention": (FIGURES, NO),
     "metrics:revenue": (FIGURES, NO),
     "metrics:purchases": (FIGURES, NO),
@@ -417,6 +418,7 @@ NOT_THERE = {
     "metrics:people",
     "metrics:cohort_people",
     "metrics:map_people",
+    "metrics:recorded_people",
     "crm:view_change",  # a view is its owner's: see tests/crm/test_saved_views.py
     "crm:view_delete",
     "mfa_deactivate_totp",

@@ -51,6 +51,7 @@ ROLES = {
     "locations": FIGURES,
     "map": FIGURES,
     "map_people": FIGURES,
+    "recorded_people": FIGURES,
     "messages": FIGURES,
     "offers": FIGURES,
     "orders": FIGURES,
@@ -70,7 +71,8 @@ ROLES = {
     "tasks": STAFF,
 }
 NEEDS = {"figures": "figure=retention_rate"}  # what stands in the path of its page
-EMPTY_HERE = {"figure_people", "cohort_people", "map", "map_people"}  # nothing was computed: 404
+# Nothing was computed: 404.
+EMPTY_HERE = {"figure_people", "cohort_people", "map", "map_people", "recorded_people"}
 # Pages with tables that are no lists of records, or whose list is another page's.
 NO_LIST = {
     "crm:order",  # the lines and past states of one purchase
