@@ -16,8 +16,8 @@ from common.errors import InvalidInput, NotFound
 from common.time import local_date
 from metrics.engines.choice import AUTO, ENGINES, IBIS_DUCKDB, refuse_missing_engine
 from metrics.facts import store as files
+from metrics.facts.columns import COLUMNS, ORDER_STATES
 from metrics.facts.store import Store
-from metrics.facts.tables import ORDER_STATES
 from metrics.figures import Figure, Surroundings, figure_of
 from metrics.kpis.base import Kpi, Measure
 from metrics.windows import Window
@@ -28,6 +28,18 @@ if TYPE_CHECKING:
     from metrics.engines.kernels import Cell, Orders
 
 LARGE = 500_000  # orders
+INVENTED = "is_simulated"
+# When the facts happened that figures of a period count; a programme's often begin long before.
+COUNTED_AT = (
+    (ORDER_STATES, "ordered_at"),
+    (ORDER_STATES, "delivered_at"),
+    ("leads", "enquired_at"),
+    ("invitations", "sent_at"),
+    ("responses", "answered_at"),
+    ("complaints", "opened_at"),
+    ("cancel_requests", "requested_at"),
+    ("runs", "due_at"),
+)
 
 
 @dataclass
@@ -197,27 +209,27 @@ class Computation:
 
     @cached_property
     def fact_days(self) -> tuple[date | None, date | None]:
-        """Local days of the first and the last fact of any kind."""
-        columns = (
-            (ORDER_STATES, "ordered_at"),
-            (ORDER_STATES, "delivered_at"),
-            ("responses", "answered_at"),
-        )
-        first = [day for at in columns if (day := self._edge(*at, "min"))]
-        last = [day for at in columns if (day := self._edge(*at, "max"))]
+        """Local days of the first and the last fact that a period's figures count."""
+        first = [day for at in COUNTED_AT if (day := self._edge(*at, "min"))]
+        last = [day for at in COUNTED_AT if (day := self._edge(*at, "max"))]
         return min(first, default=None), max(last, default=None)
 
     @cached_property
     def surroundings(self) -> Surroundings:
         """What flags depend on."""
+        tables = [name for name, columns in COLUMNS.items() if INVENTED in dict(columns)]
+        invented = frozenset(name for name in tables if self._is_invented(name))
+        return Surroundings(self.first_day, invented)
+
+    def _is_invented(self, table: str) -> bool:
+        """Whether some of a table's facts, as they are now, are demo data."""
         import pyarrow.compute as pc
 
-        invented = {
-            table
-            for table in ("responses", "complaints")
-            if pc.any(self.store.read(table, ["is_simulated"]).column(0)).as_py()
-        }
-        return Surroundings(self.first_day, frozenset(invented))
+        has_states = "valid_until" in dict(COLUMNS[table])
+        rows = self.store.read(table, [INVENTED, *(["valid_until"] if has_states else [])])
+        if has_states:
+            rows = rows.filter(pc.is_null(rows.column("valid_until")))
+        return bool(pc.any(rows.column(INVENTED)).as_py())
 
     def _edge(self, table: str, column: str, which: str) -> date | None:
         import pyarrow.compute as pc

@@ -343,7 +343,7 @@ def _notes(figure: Figure, *, everywhere: bool = True) -> list[str]:
     if everywhere and OBSERVATIONAL in figure.flags:
         notes.append(_("Goes together with; that the one makes the other is not shown."))
     if everywhere and SIMULATED in figure.flags:
-        notes.append(_("Demo data: answers and complaints are simulated."))
+        notes.append(_("Demo data: some of what this is made from is invented."))
     return notes
 
 

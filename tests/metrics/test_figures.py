@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from common.time import Period
+from crm.models import Cost
 from feedback.models import Complaint
 from feedback.services import ensure_nps_survey
 from feedback.services.past import PastResponse, record_past_responses
 from metrics.answers import answer_figure
 from tests.cast import make_product
 from tests.metrics.worlds import (
+    RECORDED,
     complain,
     complaint_example,
     customers,
@@ -210,3 +212,17 @@ def test_facts_after_as_of_are_cut_by_the_time_they_occurred() -> None:
     record([order(one, datetime(2025, 9, day, tzinfo=UTC)) for day in (1, 2, 3)])
     found = figure("average_order_value", "2025-09", as_of=datetime(2025, 9, 3, tzinfo=UTC))
     assert (found["denominator"], found["value"], found["complete"]) == (2, None, False)
+
+
+def test_a_figure_of_invented_costs_says_so_until_real_ones_replace_them() -> None:
+    [one] = customers(1)
+    record([order(one, datetime(2025, 9, 10, tzinfo=UTC))])
+    cost = {"month": date(2025, 9, 1), "category": "marketing", "currency": "USD"}
+    for amount, is_simulated in ((40, True), (30, False)):
+        Cost.objects.create(
+            **cost, amount=amount, is_simulated=is_simulated, actor="test", recorded_at=RECORDED
+        )
+        found = figure("cost_to_acquire", "2025-09")
+        assert found["numerator"] == f"{amount}.00"
+        assert ("simulated" in found["flags"]) == is_simulated
+    assert "simulated" not in figure("retention_rate", "2025-Q4")["flags"]

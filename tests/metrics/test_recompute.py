@@ -68,6 +68,13 @@ def test_it_keeps_every_figure_with_the_people_behind_it() -> None:
     }
 
 
+def test_months_with_complaints_alone_have_figures(every_figure: None) -> None:
+    complain([None, *customers(2)], datetime(2024, 3, 10, tzinfo=UTC))
+    recompute(now=NOW)
+    found = snapshot("complaints", "2024-03")
+    assert (found.value, found.numerator, found.is_complete) == (Decimal(3), 3, True)
+
+
 def test_every_set_of_people_is_as_long_as_its_number(every_figure: None) -> None:
     complaint_example()
     retention_example()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -58,7 +59,7 @@ def record(orders: list[Order], *, product: Product | None = None) -> list[Order
 
 
 def complain(
-    who: list[Customer], at: datetime, *, product: Product | None = None
+    who: Sequence[Customer | None], at: datetime, *, product: Product | None = None
 ) -> list[Complaint]:
     return Complaint.objects.bulk_create(
         [
