@@ -68,7 +68,9 @@ def figure_of(
     kpi: Kpi, window: Window, measure: Measure, around: Surroundings, *, dimension: str = ""
 ) -> Figure:
     """Return the figure that a measure makes. dimension: the slice the measure is of."""
-    truncated = kpi.looks_back and window.is_truncated(around.first_day)
+    truncated = (kpi.looks_back and window.is_truncated(around.first_day)) or (
+        kpi.looks_back_a_year and window.is_year_truncated(around.first_day)
+    )
     is_complete = window.is_over_for(kpi.matures_days) and not truncated
     value, numerator, denominator = _parts(kpi, measure)
     low, high = _interval(kpi, measure)
@@ -94,7 +96,7 @@ def ratio(kpi: Kpi, numerator: Decimal | int, denominator: Decimal | int) -> Dec
 
     None too for a quantile or a difference, which these two don't make.
     """
-    if kpi.has_total_value:
+    if kpi.unit == "count" or (kpi.is_total and denominator):
         return _rounded(Decimal(numerator))
     if denominator == 0 or kpi.interval == "quantile" or kpi.compared:
         return None

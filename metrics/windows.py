@@ -60,6 +60,10 @@ class Window:
         """Whether the look-back of the start reaches before the first loaded day."""
         return first_day is not None and self.look_start < start_of_day(first_day)
 
+    def is_year_truncated(self, first_day: date | None) -> bool:
+        """Whether the 365 days before ``until`` begin before the first loaded day."""
+        return first_day is not None and self.year_until < start_of_day(first_day)
+
 
 def days_before(moment: datetime, days: int) -> datetime:
     """Return the instant ``days`` local days earlier at the same local time, aware UTC."""

@@ -42,6 +42,7 @@ OF_EVENTS = frozenset(
         "csat",
         "days_between_orders",
         "loyalty_breakage_rate",
+        "loyalty_liability",
         "loyalty_redemption_rate",
         "nps",
         "playbook_completion",
@@ -136,6 +137,11 @@ class Shown:
     largest: int = 100
 
     @property
+    def is_told(self) -> bool:
+        """Whether its value can be said in a sentence: there is one, of people enough."""
+        return self.figure.value is not None and TOO_FEW not in self.figure.flags
+
+    @property
     def is_so_far(self) -> bool:
         """Whether the period is not over, or not ripe."""
         return not self.figure.is_complete and LEFT_TRUNCATED not in self.figure.flags
@@ -217,7 +223,8 @@ def can_show_so_far(figure: Figure) -> bool:
 
     Retention of a period that has just begun is near 100 % by its look-back alone.
     """
-    return figure.is_complete or not figure.kpi.looks_back
+    is_short = figure.kpi.looks_back_a_year and LEFT_TRUNCATED in figure.flags
+    return figure.is_complete or not (figure.kpi.looks_back or is_short)
 
 
 def limit_verdict(figure: Figure) -> str:
@@ -322,7 +329,9 @@ def _interval_words(figure: Figure) -> str:
 
 def _notes(figure: Figure, *, everywhere: bool = True) -> list[str]:
     notes = []
-    if LEFT_TRUNCATED in figure.flags:
+    if LEFT_TRUNCATED in figure.flags and figure.kpi.looks_back_a_year:
+        notes.append(_("The data begin too late: the 365 days before are not all in them."))
+    elif LEFT_TRUNCATED in figure.flags:
         notes.append(_("The data begin too late to tell who was active before."))
     elif not figure.is_complete and figure.kpi.matures_days:
         days = figure.kpi.matures_days

@@ -212,6 +212,18 @@ class Facts:
         friends = rows.rename(referrer_id="customer_id", customer_id="friend_id")
         return self._of_persons(friends).rename(friend_id="customer_id", customer_id="referrer_id")
 
+    @cached_property
+    def liabilities(self) -> Any:
+        """What was owed for points at the ends of months, in the organisation's currency."""
+        rows = self._happened("liabilities", "month")
+        return rows.filter(rows.currency == self.currency)
+
+    @cached_property
+    def point_costs(self) -> Any:
+        """What a point used cost from ``since`` to ``until``, in the organisation's currency."""
+        rows = self.tables["point_costs"]
+        return rows.filter(self._is_known(rows.recorded_at), rows.currency == self.currency)
+
     # --- The cuts ------------------------------------------------------------------------------
     @cached_property
     def _order_heads(self) -> Any:

@@ -27,6 +27,8 @@ complaints       one row per complaint; ``dropped_at``: from then on known as me
 points           both sides of the points journal; ``issued_at``: when the points of the lot came
 memberships      who takes part in the programme; ``closed_at``: until when
 tiers            a member's tier in ``[since, until)``
+liabilities      what was owed for points at the end of a local month, by month of issue
+point_costs      what a point used costs, in ``[since, until)``
 costs            one row per state of what a local month cost; ``month`` is its first instant
 referrals        who brought whom
 links            one row per time during which a record was another person's: ``[linked_at, until)``
@@ -228,6 +230,21 @@ COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
         ("tier", "code"),
         ("since", "instant"),
         ("until", "instant"),
+        ("recorded_at", "instant"),
+    ),
+    "liabilities": (
+        ("month", "month"),
+        ("cohort", "month"),
+        ("outstanding", "count"),
+        ("amount", "money"),
+        ("currency", "code"),
+        ("recorded_at", "instant"),
+    ),
+    "point_costs": (
+        ("since", "instant"),
+        ("until", "instant"),
+        ("amount", "money"),
+        ("currency", "code"),
         ("recorded_at", "instant"),
     ),
     "costs": (

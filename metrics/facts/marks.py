@@ -113,6 +113,8 @@ _MARKS: dict[str, tuple[str, str, str, str]] = {
         "MAX(id), COUNT(until), MAX(until)",
         "loyalty_tierassignment",
     ),
+    "liabilities": ("COUNT(*)", "SUM(liability)", "MAX(id)", "loyalty_liabilitysnapshot"),
+    "point_costs": ("COUNT(*)", "SUM(point_cost)", "MAX(id)", "loyalty_termsversion"),
     "costs": ("COUNT(*)", "SUM(amount)", "MAX(id)", "crm_cost"),
     "referrals": ("COUNT(*)", "0", "MAX(id)", "loyalty_referral"),
     LINKS: ("COUNT(*)", "0", "MAX(id), COUNT(until), MAX(until)", "crm_identitylink"),
@@ -161,6 +163,8 @@ _NEWEST_BY_ID = {
     "loyalty_membership": "recorded_at",
     "loyalty_tierassignment": "recorded_at",
     "loyalty_referral": "recorded_at",
+    "loyalty_liabilitysnapshot": "recorded_at",
+    "loyalty_termsversion": "recorded_at",
 }
 _EVENTS_OF_CHANGE = (
     "conversation.linked",

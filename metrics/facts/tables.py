@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from metrics.facts.columns import (
     LINE_STATES,
@@ -18,6 +18,8 @@ from metrics.facts.columns import (
 from metrics.facts.dialect import Dialect
 
 TOPS = {"nps": 10, "csat": 5, "ces": 7, "intention": 10, "stars": 5}  # the best score of each kind
+
+LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
 
 # All of the SQL is put together from constants of this package only.
 # ruff: noqa: S608
@@ -238,6 +240,24 @@ def _tiers(d: Dialect) -> str:
     )
 
 
+def _liabilities(d: Dialect) -> str:
+    return (
+        "SELECT month, cohort, outstanding, liability AS amount, currency, recorded_at "
+        "FROM loyalty_liabilitysnapshot"
+    )
+
+
+def _point_costs(d: Dialect) -> str:
+    # Before the first terms those hold; none are ever changed for a time that is over.
+    since = f"CASE WHEN t.number = 1 THEN {d.literal(LONG_AGO)} ELSE t.valid_from END"
+    until = "LEAD(t.valid_from) OVER (PARTITION BY t.programme_id ORDER BY t.valid_from)"
+    return (
+        f"SELECT {since} AS since, {d.instant(until)} AS until, t.point_cost AS amount, "
+        "p.currency, t.recorded_at "
+        "FROM loyalty_termsversion t JOIN loyalty_programme p ON p.id = t.programme_id"
+    )
+
+
 def _costs(d: Dialect) -> str:
     until = (
         "LEAD(recorded_at) OVER "
@@ -283,6 +303,8 @@ _SMALL: dict[str, Callable[[Dialect], str]] = {
     "points": _points,
     "memberships": _memberships,
     "tiers": _tiers,
+    "liabilities": _liabilities,
+    "point_costs": _point_costs,
     "costs": _costs,
     "referrals": _referrals,
     LINKS: _links,

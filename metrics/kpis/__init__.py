@@ -12,6 +12,7 @@ from metrics.kpis import (
     engaged,
     frequency,
     funnel,
+    liability,
     lift,
     loyalty,
     purchases,
@@ -40,6 +41,7 @@ MODULES = (
     standards,
     save,
     loyalty,
+    liability,
     lift,
 )
 

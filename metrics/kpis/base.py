@@ -115,7 +115,8 @@ class Kpi:
         values; ``count`` is the numerator itself.
     numerator_unit, denominator_unit: ``count`` or ``money`` (the numerator of a figure in money
         is money whatever it says).
-    is_total: the value is the numerator itself; figures in ``count`` always are.
+    is_total: the value is the numerator itself, where there is anything in the denominator;
+        figures in ``count`` always are.
     is_ratio_of_means: the value is the mean of those in the set ``numerator`` divided by the mean
         of those in the set ``denominator``; the two means are its numerator and denominator.
     compared: names of the sets whose sizes make a second share, of which the first is the excess:
@@ -128,6 +129,7 @@ class Kpi:
         definition isn't run.  reads: other fact tables it is about.
     is_sliced: whether it can be said of some customers only.  is_of_products: of one product.
     looks_back: whether it needs the look-back before the start.
+    looks_back_a_year: whether it needs the 365 days before the end.
     matures_days: how long after a period its figure may still change.
     is_of_purchases: whether it ends where the purchases do.
     observational: it tells what goes together, not what follows from what.
@@ -159,6 +161,7 @@ class Kpi:
     is_sliced: bool = True
     is_of_products: bool = False
     looks_back: bool = False
+    looks_back_a_year: bool = False
     matures_days: int = 0
     more_is_better: bool = True
     is_of_purchases: bool = True

@@ -1,7 +1,8 @@
 """What it costs to win a customer, and to keep one.
 
 Costs are kept by local month. A period has a month's cost by the share of its days, whole 1/10,000
-rounded down, so weeks have theirs and an unfinished month what went so far.
+rounded down, so weeks have theirs and an unfinished month what went so far. Rewards cost what the
+points used in the period do, by the terms in force when they were used.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from metrics.kpis.base import DENOMINATOR, Expression, Kpi
 from metrics.kpis.local_time import months, with_local_day, with_local_month
+from metrics.kpis.loyalty import lot_entries
 from metrics.kpis.retention import WINDOW, named, sets_of
 
 MARKETING, SERVICE = "marketing", "service"
@@ -30,12 +32,35 @@ def define_cost_to_acquire(facts: Any, windows: Any) -> Expression:
 
 
 def define_cost_to_retain(facts: Any, windows: Any) -> Expression:
-    """Service cost / customers active at start and end, where every month's cost is known."""
+    """Service and rewards / customers active at start and end, where every month's is known."""
+    import ibis
+
     spent = _spent(facts, SERVICE)
     covered = _covered(spent, windows, facts)
     kept = sets_of(facts, windows)["kept"].semi_join(covered, "window")
-    cost = _in_windows(spent, windows, facts).semi_join(covered, "window")
+    cost = ibis.union(_in_windows(spent, windows, facts), _rewards_in(windows, facts))
+    cost = cost.group_by("window").aggregate(amount=cost.amount.sum().cast("int64"))
+    cost = cost.semi_join(covered, "window")
     return Expression(named({DENOMINATOR: kept}), _shared(cost, kept))
+
+
+def _rewards_in(windows: Any, facts: Any) -> Any:
+    """What the points used in each window cost, net of those given back: ``window, amount``."""
+    prices = facts.point_costs.rename(price="amount")
+    used = lot_entries(facts)
+    used = used.filter(used.used != 0)
+    used = used.inner_join(
+        prices.select("price", "since", "until"),
+        [
+            used.effective_at >= prices.since,
+            prices.until.isnull() | (used.effective_at < prices.until),
+        ],
+    )
+    used = used.select("effective_at", cost=used.used * used.price)
+    inside = windows.inner_join(
+        used, [used.effective_at >= windows.start, used.effective_at < windows.until]
+    )
+    return inside.group_by("window").aggregate(amount=inside.cost.sum().cast("int64"))
 
 
 def _spent(facts: Any, category: str) -> Any:
@@ -121,12 +146,16 @@ COST_TO_RETAIN = Kpi(
     key="cost_to_retain",
     title=_("Cost of keeping a customer"),
     words=_(
-        "Service cost of the period, what rewards and follow-ups cost included, divided by the "
-        "customers who were active at its start and still are at its end. Only where the service "
-        "cost of every month is known; of a month that is partly in the period, the share of its "
-        "days."
+        "Service cost of the period, what follow-ups cost included, and the cost of the points "
+        "used in it, divided by the customers who were active at its start and still are at its "
+        "end. Only where the service cost of every month is known; of a month that is partly in "
+        "the period, the share of its days. Points count at the cost of one point that the "
+        "programme's terms state; what was given back is taken off."
     ),
-    example=_("Service cost 1,500 from April to June, 150 customers stayed: 10 each."),
+    example=_(
+        "Service cost 1,500 from April to June and members used 60,000 points that cost 0.005 "
+        "each, 300. 150 customers stayed: 1,800 / 150 = 12 each."
+    ),
     source=_("To be read beside the cost of winning a customer, which is said to be higher."),
     unit="money",
     window=WINDOW,
@@ -135,6 +164,7 @@ COST_TO_RETAIN = Kpi(
     sets={DENOMINATOR: _("Stayed")},
     group="value",
     needs=("costs",),
+    reads=("points",),
     is_sliced=False,
     looks_back=True,
     more_is_better=False,

@@ -112,6 +112,7 @@ ENGAGED_RATIO = Kpi(
     numerator_unit="money",
     denominator_unit="money",
     is_ratio_of_means=True,
+    looks_back_a_year=True,
     reads=("refunds", "responses", "points", "referrals", "interactions", "complaints"),
     observational=True,
 )

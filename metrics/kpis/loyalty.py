@@ -59,7 +59,7 @@ def define_active(facts: Any, windows: Any) -> Expression:
 
 def define_redemption(facts: Any, windows: Any) -> Expression:
     """Points used so far of those issued in the period / points issued in it."""
-    entries = _lot_entries(facts)
+    entries = lot_entries(facts)
     inside = windows.inner_join(
         entries, [entries.issued_at >= windows.start, entries.issued_at < windows.until]
     )
@@ -71,7 +71,7 @@ def define_breakage(facts: Any, windows: Any) -> Expression:
 
     A month of issue is over when what was left of its lots at the window's end comes to nothing.
     """
-    entries = with_local_month(_lot_entries(facts), "issued_at", facts, name="cohort")
+    entries = with_local_month(lot_entries(facts), "issued_at", facts, name="cohort")
     inside = windows.inner_join(entries, [entries.effective_at < windows.until])
     left = inside.group_by(["window", "cohort"]).aggregate(left=inside.amount.sum())
     over = left.filter(left.left <= 0).select("window", "cohort")
@@ -79,7 +79,7 @@ def define_breakage(facts: Any, windows: Any) -> Expression:
     return _shares_of_points(inside, inside.expired)
 
 
-def _lot_entries(facts: Any) -> Any:
+def lot_entries(facts: Any) -> Any:
     """Entries of lots: ``issued``, ``used`` (net of what was given back) and ``expired`` points.
 
     A lot is issued by the first transaction it has entries of.

@@ -241,6 +241,7 @@ UNPROFITABLE_SHARE = Kpi(
     group="value",
     per="as_of",
     reads=("refunds", "costs"),
+    looks_back_a_year=True,
     more_is_better=False,
 )
 

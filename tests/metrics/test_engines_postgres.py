@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +14,8 @@ from django.db import connection
 
 from crm.services import NewLine
 from crm.services.merges import merge_customers
+from loyalty.models import LiabilitySnapshot
+from loyalty.services import open_programme
 from metrics.engines import choice
 from metrics.engines.choice import ENGINES, refuse_missing_engine
 from metrics.engines.definitions import Engine, definition_engine
@@ -81,6 +83,12 @@ def test_its_tables_are_those_of_the_store(settings: Any) -> None:
         customer=make_customer(acquisition_cost=Decimal(3)),
         lines=[NewLine(product.pk, Decimal("1.5"), Decimal(3), unit_cost=Decimal("0.0003"))],
     )
+    open_programme(name="Sunny", starts_at=NOON, happened_at=NOON, actor=ACTOR)
+    LiabilitySnapshot.objects.create(
+        month=date(2026, 3, 1), cohort=date(2026, 2, 1), issued=9, redeemed=2, expired=0,
+        reversed=0, outstanding=7, breakage=0, point_cost=1, liability=7, currency="USD",
+        recorded_at=NOW,
+    )  # fmt: skip
     synced = sync_facts(now=NOW).store
     with definition_engine("ibis-postgres", synced) as engine:
         for name in TABLES:

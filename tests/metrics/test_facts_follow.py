@@ -33,8 +33,10 @@ from feedback.services.complaints import open_complaint
 from feedback.services.surveys import invite_customer, record_response, void_response
 from loyalty.models import Membership
 from loyalty.services import award_points, open_programme
+from loyalty.services.liability import close_month
 from loyalty.services.members import join_programme
 from loyalty.services.memberships import close_membership
+from loyalty.services.programme import change_terms
 from loyalty.services.referrals import refer_friend
 from loyalty.services.tiers import add_tier, grant_tier
 from metrics.facts import source, sync
@@ -265,7 +267,8 @@ def test_standards_and_what_months_cost(follow: Follow) -> None:
 
 def test_the_programme(follow: Follow) -> None:
     begins = NOON - timedelta(days=9)
-    open_programme(name="Sunny", starts_at=begins, pending_days=0, **happening())
+    opened = {"name": "Sunny", "starts_at": begins, "pending_days": 0, **happening()}
+    programme = follow(open_programme, "point_costs", **opened)
     kim, pat = (follow(make_customer, "customers") for _who in range(2))
     member, _is_new = follow(join_programme, "memberships", customer_id=kim.pk, **happening())
     follow(
@@ -278,6 +281,8 @@ def test_the_programme(follow: Follow) -> None:
     )
     made = follow(make_order, "order_states", customer=kim, amount=50)
     follow(award_points, "points", order_id=made.pk, **happening())
+    dearer = {"valid_from": now() + timedelta(days=9), "point_cost": Decimal("0.5")}
+    follow(change_terms, "point_costs", programme_id=programme.pk, **dearer, **happening())
     gold = add_tier(
         name="Gold", threshold=Decimal(1000), multiplier=Decimal(2), benefits="", **happening()
     )
@@ -287,6 +292,8 @@ def test_the_programme(follow: Follow) -> None:
         **happening(),
     )  # fmt: skip
     assert Membership.objects.get(customer=kim).status == "closed"
+    follow.clock.forward(days=31)
+    follow(close_month, "liabilities", month=NOON.date().replace(day=1), happened_at=now())
 
 
 def test_rows_that_are_gone_are_gone_from_the_store(follow: Follow) -> None:

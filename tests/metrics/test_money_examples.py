@@ -12,16 +12,18 @@ from django.test import override_settings
 
 from common.time import Period
 from metrics.compute import AUTO, IBIS_DUCKDB, computing
-from metrics.figures import OBSERVATIONAL, Figure
+from metrics.figures import LEFT_TRUNCATED, OBSERVATIONAL, Figure
 from metrics.kpis import costs, engaged, frequency, purchases, retention, revenue, value
 from metrics.kpis.base import Kpi
 from metrics.windows import window_of
+from metrics.words import show
 from tests.metrics.histories import (
     Answered,
     Bought,
     Brought,
     Complained,
     History,
+    Priced,
     Refunded,
     Scored,
     Spent,
@@ -213,22 +215,28 @@ def test_a_cost_that_was_taken_back_is_not_known() -> None:
     assert parts(found) == (Decimal(40), Decimal(400), 10)
 
 
-def test_keeping_a_customer_costs_10_each_where_every_month_is_known() -> None:
+def test_keeping_a_customer_costs_12_each_where_every_month_is_known() -> None:
     stayed = [bought(who, at) for who in range(150) for at in (on(3, 1), on(6, 1), on(8, 1))]
     months = [datetime(2026, month, 1, tzinfo=BERLIN) for month in (4, 5, 6, 8)]
     service = [Spent(month, units(500), "service") for month in months]
-    history = History([long_ago(), *stayed], costs=service)
+    points = [
+        Scored(1, -70_000, on(5, 1), kind="redeem", lot_id=1, transaction_id=2),
+        Scored(1, 10_000, on(5, 2), kind="restore", lot_id=1, transaction_id=3),
+        Scored(2, -60_000, on(7, 1, hour=0), kind="redeem", lot_id=2, transaction_id=4),
+    ]
+    prices = [Priced(on(1, 1), units(0.005), on(7, 1, hour=0)), Priced(on(7, 1, hour=0), units(1))]
+    history = History([long_ago(), *stayed], costs=service, points=points, point_costs=prices)
     known, unknown = figures(
         history, (costs.COST_TO_RETAIN, "2026-Q2"), (costs.COST_TO_RETAIN, "2026-Q3")
     )
-    assert parts(known) == (Decimal(10), Decimal(1_500), 150)
+    assert parts(known) == (Decimal(12), Decimal(1_800), 150)
     assert parts(unknown) == (None, 0, 0)
 
 
 def test_the_engaged_bring_1_7_times_the_average() -> None:
     orders = [bought(who, on(5, 1), 340 if who <= 30 else Decimal(29_800) / 170)
               for who in range(1, 201)]  # fmt: skip
-    history = History(orders)
+    history = History([long_ago(), *orders])
     history.responses = [Answered(who, on(5, 2), 9) for who in range(1, 41)]
     history.points = [Scored(who, -50, on(5, 3), kind="redeem", lot_id=1) for who in range(1, 11)]
     history.referrals = [Brought(who, 500 + who, on(5, 4)) for who in range(11, 21)]
@@ -240,3 +248,23 @@ def test_the_engaged_bring_1_7_times_the_average() -> None:
     assert found.value == pytest.approx(Decimal("1.7"), abs=Decimal("0.000001"))
     assert found.low < found.value < found.high
     assert OBSERVATIONAL in found.flags
+
+
+@pytest.mark.parametrize("kpi", [engaged.ENGAGED_RATIO, value.UNPROFITABLE_SHARE])
+def test_a_year_that_begins_before_the_data_says_nothing(kpi: Kpi) -> None:
+    def orders(*first: int) -> list[Bought]:
+        old = bought(1, on(*first, year=2025, hour=0), 5, cost=1)
+        return [old, *[bought(who, on(5, 1), 10, cost=1) for who in (1, 2, 3)]]
+
+    answers = [Answered(1, on(5, 2), 9), Answered(2, on(5, 2), 9)]
+    came = [Talked(1, on(5, 5)), Talked(2, on(5, 5))]
+    asked = {"responses": answers, "interactions": came}
+    whole = figure(History(orders(7, 1), **asked), kpi)  # 365 days before 1 July 2026
+    assert whole.is_complete
+    assert whole.value is not None
+    assert LEFT_TRUNCATED not in whole.flags
+    short = figure(History(orders(7, 2), **asked), kpi)
+    assert (short.value, short.low, short.is_complete) == (None, None, False)
+    assert LEFT_TRUNCATED in short.flags
+    assert show(short, None).value == "no data"
+    assert "365 days" in show(short, None).notes[0]

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from common.time import Period
 from metrics.compute import computing
 from metrics.kpis import KPIS
 from tests.metrics.histories import History, store_of
 from tests.metrics.histories.comparing import compare
-from tests.metrics.histories.facts import Bought, Joined, Scored
+from tests.metrics.histories.facts import Bought, Joined, Owed, Scored
 from tests.metrics.histories.lift import Lift
 from tests.metrics.histories.programme import Programme
 from tests.metrics.histories.strategies import (
@@ -66,17 +67,29 @@ members = st.builds(
     st.sampled_from([None, 10, 200]),
     recorded,
 )
+closed_months = st.builds(
+    lambda month, amount, points, known, currency: Owed(
+        Period.parse(month).start, amount, points, recorded_at=known, currency=currency
+    ),
+    st.sampled_from(["2025-09", "2025-12", "2026-02", "2026-03", "2026-04", "2026-05"]),
+    st.sampled_from([0, 1, 7_777_777]),
+    st.sampled_from([-3, 0, 1, 40_000]),
+    recorded,
+    st.sampled_from(["USD", "USD", "EUR"]),
+)
 histories = st.builds(
-    lambda found, joined, bought, linked: History(
+    lambda found, joined, bought, linked, owed: History(
         points=[entry for lot in found for entry in lot],
         memberships=joined,
         orders=bought,
         links=linked,
+        liabilities=owed,
     ),
     st.lists(lots(), max_size=6, unique_by=lambda lot: lot[0].lot_id),
     st.lists(members, max_size=6),
     st.lists(orders(), max_size=6),
     links,
+    st.lists(closed_months, max_size=8),
 )
 
 
@@ -93,6 +106,7 @@ def test_the_programme_s_figures_are_what_a_plain_count_finds(history: History) 
         "loyalty_active_rate": programme.active,
         "loyalty_redemption_rate": programme.redemption,
         "loyalty_breakage_rate": programme.breakage,
+        "loyalty_liability": programme.liability,
     }
     compare(history, oracles)
 
@@ -152,3 +166,24 @@ def test_of_a_month_s_points_a_third_is_used_and_the_rest_expires() -> None:
     by_period = {figure.period: (figure.numerator, figure.denominator) for figure in lost}
     assert by_period["2026-01"] == (0, 0)  # some were left then
     assert by_period[""] == (200, 300)
+
+
+def test_what_is_owed_is_that_of_the_month_which_ended_last() -> None:
+    def month(name: str, owed: int, points: int) -> list[Owed]:
+        start = Period.parse(name).start
+        return [Owed(start, owed * 10_000, points), Owed(start, owed * 10_000, points)]
+
+    history = History(
+        liabilities=[*month("2025-12", 100, 5_000), *month("2026-03", 360, 50_000)],
+        points=[Scored(1, 7, JANUARY.start - DAY, transaction_id=1, lot_id=1)],
+    )
+    with computing(store_of(history), **CUT) as computation:
+        found = computation.figures(KPIS["loyalty_liability"], windows())
+    by_period = {figure.period: figure for figure in found}
+    quarter = by_period["2026-Q1"]
+    assert (quarter.value, quarter.numerator, quarter.denominator) == (720, 720, 100_000)
+    assert list(quarter.sets["denominator"]) == [1]
+    assert by_period["2025"].value == 200
+    # January is over and not closed; April neither, but this is the latest that is known.
+    assert (by_period["2026-01"].value, by_period["2026-01"].numerator) == (None, 0)
+    assert by_period[""].value == 720

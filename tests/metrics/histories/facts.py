@@ -242,6 +242,29 @@ class Ranked:
 
 
 @dataclass(frozen=True)
+class Owed:
+    """What was owed at a month's end for the points issued in a month; ``month``: its begin."""
+
+    month: datetime
+    amount: int
+    outstanding: int = 100
+    cohort: datetime = LONG_AGO
+    currency: str = "USD"
+    recorded_at: datetime = LONG_AGO
+
+
+@dataclass(frozen=True)
+class Priced:
+    """What a point used costs."""
+
+    since: datetime
+    amount: int
+    until: datetime | None = None
+    currency: str = "USD"
+    recorded_at: datetime = LONG_AGO
+
+
+@dataclass(frozen=True)
 class Spent:
     """A cost of a month, which is named by its first instant."""
 
@@ -295,6 +318,8 @@ class History:
     points: list[Scored] = field(default_factory=list)
     memberships: list[Joined] = field(default_factory=list)
     tiers: list[Ranked] = field(default_factory=list)
+    liabilities: list[Owed] = field(default_factory=list)
+    point_costs: list[Priced] = field(default_factory=list)
     costs: list[Spent] = field(default_factory=list)
     referrals: list[Brought] = field(default_factory=list)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime
 
-from common.time import local_date
+from common.time import Period, local_date
 from metrics.windows import Window, days_before
 from tests.metrics.histories.facts import History, Scored
 
@@ -17,6 +17,12 @@ class Programme:
 
     def __init__(self, history: History, as_of: datetime, known_at: datetime) -> None:
         moment = min(as_of, known_at)
+        self.as_of = as_of
+        self.owed = [
+            (Period.containing(local_date(row.month), "month").end, row)
+            for row in history.liabilities
+            if row.month < as_of and row.recorded_at <= known_at and row.currency == "USD"
+        ]
         self.has_programme = bool(history.memberships)
         self.orders = history.counted(as_of, known_at)
         self.members = [
@@ -87,6 +93,24 @@ class Programme:
             for pair in pairs
         ]
         return _shares([seen for seen, _all in over], [every for _seen, every in over], _expired)
+
+    def liability(self, window: Window) -> tuple[int, int, Sets]:
+        """Of the month that ended last; while it isn't closed, the present has that before."""
+        last = Period.containing(local_date(window.until), "month").start
+        ends = [end for end, _row in self.owed if end <= window.until]
+        if not ends or (max(ends) != last and window.until != self.as_of):
+            return 0, 0, {}
+        at = max(ends)
+        points: dict[int, int] = defaultdict(int)
+        for entry in self.entries:
+            if entry.recorded_at < at or (entry.kind == "expire" and entry.effective_at <= at):
+                points[entry.customer_id] += entry.amount
+        rows = [row for end, row in self.owed if end == at]
+        return (
+            sum(row.amount for row in rows),
+            sum(row.outstanding for row in rows),
+            {"denominator": {who for who, left in points.items() if left > 0}},
+        )
 
 
 def _used(row: Scored) -> int:

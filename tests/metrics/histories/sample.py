@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from random import Random
 
+from common.time import Period
 from tests.metrics.histories.facts import (
     LONG_AGO,
     Answered,
@@ -22,6 +23,8 @@ from tests.metrics.histories.facts import (
     Line,
     Linked,
     Offered,
+    Owed,
+    Priced,
     Ranked,
     Refunded,
     Scored,
@@ -235,6 +238,15 @@ def sample_history(seed: int = 7) -> History:
             Ranked(number, draw.choice(["silver", "gold"]), moment())
             for number in range(1, PEOPLE, 4)
         ],
+        liabilities=[
+            Owed(
+                Period.containing(date(2025, month, 1), "month").start,
+                draw.randint(0, 900_000),
+                draw.randint(0, 9_000),
+            )
+            for month in (9, 9, 10, 12, 12)
+        ],
+        point_costs=[Priced(LONG_AGO, 80, FIRST + 90 * DAY), Priced(FIRST + 90 * DAY, 95)],
         costs=[
             Spent(
                 datetime(2025, month, 1, tzinfo=UTC),

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from tests.metrics.oracles.purchases import retention_average
 from tests.metrics.oracles.rows import (
+    CURRENCY,
     Answer,
     Question,
     begin_of,
@@ -60,7 +61,34 @@ def to_retain(asked: Question) -> Answer:
         if month not in months:
             return _answer(None, set())
         month = next_month(month)
-    return _answer(of_window(asked, months), retention_average(asked).sets["kept"])
+    cost = of_window(asked, months)
+    rewards = rewards_of(asked)
+    if rewards is not None:
+        cost = (cost or 0) + rewards
+    return _answer(cost, retention_average(asked).sets["kept"])
+
+
+def rewards_of(asked: Question) -> int | None:
+    """What the points used in a window cost; None: nobody used or got back any."""
+    history, window = asked.history, asked.window
+    total, is_touched = 0, False
+    for entry in history.happened(history.points, "effective_at", asked.as_of, asked.known_at):
+        is_used = entry.kind == "redeem" or (entry.kind == "restore" and entry.amount > 0)
+        if entry.lot_id is None or not is_used:
+            continue
+        if not window.start <= entry.effective_at < window.until:
+            continue
+        for price in history.point_costs:
+            ends = price.until
+            if (
+                price.currency == CURRENCY
+                and price.recorded_at <= asked.known_at
+                and price.since <= entry.effective_at
+                and (ends is None or entry.effective_at < ends)
+            ):
+                total -= entry.amount * price.amount
+                is_touched = True
+    return total if is_touched else None
 
 
 def _answer(cost: int | None, people: set[int]) -> Answer:

@@ -14,6 +14,7 @@ from tests.metrics.histories import (
     Brought,
     Complained,
     History,
+    Priced,
     Refunded,
     Scored,
     Spent,
@@ -69,6 +70,19 @@ def orders(draw: st.DrawFn) -> Bought:
     )
 
 
+POINTS_DEARER_AT = datetime(2026, 2, 14, 10, tzinfo=UTC)
+prices = st.sampled_from([0, 1, 83])
+used_points = st.builds(
+    Scored,
+    known_people,
+    st.sampled_from([-40, -1, 25]),
+    st.one_of(instants, st.just(POINTS_DEARER_AT)),
+    kind=st.sampled_from(["redeem", "redeem", "restore", "earn", "expire"]),
+    lot_id=st.sampled_from([None, 1, 2]),
+    recorded_at=recorded,
+)
+
+
 @st.composite
 def money_histories(draw: st.DrawFn) -> History:
     """Purchases with what was given back and what the months cost."""
@@ -101,7 +115,17 @@ def money_histories(draw: st.DrawFn) -> History:
         ),
         max_size=12,
     )
-    return History(orders=found, refunds=refunds, costs=draw(costs), links=draw(links))
+    return History(
+        orders=found,
+        refunds=refunds,
+        costs=draw(costs),
+        links=draw(links),
+        points=draw(st.lists(used_points, max_size=6)),
+        point_costs=[
+            Priced(LONG_BEFORE - timedelta(days=900), draw(prices), POINTS_DEARER_AT),
+            Priced(POINTS_DEARER_AT, draw(prices), recorded_at=draw(recorded)),
+        ],
+    )
 
 
 answers = st.one_of(
