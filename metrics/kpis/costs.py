@@ -17,6 +17,7 @@ from metrics.kpis.loyalty import lot_entries
 from metrics.kpis.retention import WINDOW, named, sets_of
 
 MARKETING, SERVICE = "marketing", "service"
+NOT_RECORDED = "not_recorded"
 
 
 def define_cost_to_acquire(facts: Any, windows: Any) -> Expression:
@@ -42,6 +43,31 @@ def define_cost_to_retain(facts: Any, windows: Any) -> Expression:
     cost = cost.group_by("window").aggregate(amount=cost.amount.sum().cast("int64"))
     cost = cost.semi_join(covered, "window")
     return Expression(named({DENOMINATOR: kept}), _shared(cost, kept))
+
+
+def define_acquisition(facts: Any, windows: Any) -> Expression:
+    """Σ recorded cost / customers who bought by then and whose cost is recorded."""
+    import ibis
+
+    orders, records = facts.customer_orders, facts.customers
+    first = orders.group_by("customer_id").aggregate(first_at=orders.ordered_at.min())
+    own = records.filter(
+        records.record_id == records.customer_id, records.acquisition_cost.notnull()
+    )
+    first = first.left_join(own.select("customer_id", cost="acquisition_cost"), "customer_id")
+    bought = windows.inner_join(first, first.first_at < windows.until)
+    bought = bought.select("window", "customer_id", "cost")
+    known = bought.filter(bought.cost.notnull())
+    amounts = known.select(
+        "window",
+        "customer_id",
+        numerator="cost",
+        denominator=ibis.literal(1, "int64"),
+        detail=known.cost.cast("float64") * known.cost.cast("float64"),
+    )
+    sets = {DENOMINATOR: known, NOT_RECORDED: bought.filter(bought.cost.isnull())}
+    members = {name: rows.select("window", "customer_id") for name, rows in sets.items()}
+    return Expression(named(members), amounts)
 
 
 def _rewards_in(windows: Any, facts: Any) -> Any:
@@ -170,4 +196,24 @@ COST_TO_RETAIN = Kpi(
     more_is_better=False,
 )
 
-KPIS = (COST_TO_ACQUIRE, COST_TO_RETAIN)
+ACQUISITION_COST = Kpi(
+    key="acquisition_cost",
+    title=_("Recorded cost of winning a customer"),
+    words=_(
+        "What winning customers cost on average, of those who bought so far and whose own cost is "
+        "recorded; the others are left out. Unlike marketing cost divided by new customers it can "
+        "be told by source, beside what these customers left so far."
+    ),
+    example=_("Of 60 customers 40 have a recorded cost, together 1,000: 25 each."),
+    unit="money",
+    window="lifetime",
+    interval="mean",
+    define=define_acquisition,
+    sets={DENOMINATOR: _("Their cost is recorded"), NOT_RECORDED: _("Left out: no recorded cost")},
+    group="value",
+    per="as_of",
+    needs=("order_states", "customers"),
+    more_is_better=False,
+)
+
+KPIS = (COST_TO_ACQUIRE, COST_TO_RETAIN, ACQUISITION_COST)

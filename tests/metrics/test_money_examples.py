@@ -23,6 +23,7 @@ from tests.metrics.histories import (
     Brought,
     Complained,
     History,
+    Known,
     Priced,
     Refunded,
     Scored,
@@ -213,6 +214,17 @@ def test_a_cost_that_was_taken_back_is_not_known() -> None:
     history = History(new, costs=[Spent(april, units(400)), Spent(may, 0)])
     found = figure(history, costs.COST_TO_ACQUIRE, "2026-Q2")
     assert parts(found) == (Decimal(40), Decimal(400), 10)
+
+
+def test_the_cost_of_winning_is_the_mean_of_those_that_are_recorded() -> None:
+    records = [Known(who, acquisition_cost=units(10 if who <= 20 else 40)) for who in range(1, 41)]
+    orders = [bought(who, on(5, 5)) for who in range(1, 61)]
+    enquired_only, later = Known(500, acquisition_cost=units(999)), bought(61, on(7, 1))
+    history = History([*orders, later], customers=[*records, enquired_only])
+    found = figure(history, costs.ACQUISITION_COST)
+    assert parts(found) == (Decimal(25), Decimal(1_000), 40)
+    assert found.low < 25 < found.high
+    assert list(found.sets["not_recorded"]) == list(range(41, 61))
 
 
 def test_keeping_a_customer_costs_12_each_where_every_month_is_known() -> None:

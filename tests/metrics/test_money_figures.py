@@ -37,6 +37,7 @@ OF_MONEY: list[tuple[Kpi, Oracle]] = [
     (value.UNPROFITABLE_SHARE, value_oracles.unprofitable),
     (costs.COST_TO_ACQUIRE, cost_oracles.to_acquire),
     (costs.COST_TO_RETAIN, cost_oracles.to_retain),
+    (costs.ACQUISITION_COST, cost_oracles.acquisition),
 ]
 
 few_examples = settings(

@@ -68,6 +68,26 @@ def to_retain(asked: Question) -> Answer:
     return _answer(cost, retention_average(asked).sets["kept"])
 
 
+def acquisition(asked: Question) -> Answer:
+    recorded = {
+        record.customer_id: record.acquisition_cost
+        for record in asked.history.customers
+        if record.recorded_at <= asked.known_at
+    }
+    known: dict[int | None, tuple[int, int]] = {}
+    unknown = set()
+    for customer, bought in asked.orders_of().items():
+        if bought[0].at >= asked.window.until:
+            continue
+        cost = recorded.get(customer)  # of the person's own record, not of those merged into it
+        if cost is None:
+            unknown.add(customer)
+        else:
+            known[customer] = (cost, 1)
+    sets = {"denominator": {one for one in known if one is not None}, "not_recorded": unknown}
+    return Answer(sets=sets, amounts=known)
+
+
 def rewards_of(asked: Question) -> int | None:
     """What the points used in a window cost; None: nobody used or got back any."""
     history, window = asked.history, asked.window

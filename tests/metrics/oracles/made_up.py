@@ -14,6 +14,7 @@ from tests.metrics.histories import (
     Brought,
     Complained,
     History,
+    Known,
     Priced,
     Refunded,
     Scored,
@@ -115,8 +116,17 @@ def money_histories(draw: st.DrawFn) -> History:
         ),
         max_size=12,
     )
+    records = [
+        Known(
+            who,
+            recorded_at=draw(recorded),
+            acquisition_cost=draw(st.sampled_from([None, 0, 12_345, 98_765_432])),
+        )
+        for who in draw(st.sets(st.sampled_from([*range(1, 8), 4_000_000_000])))
+    ]
     return History(
         orders=found,
+        customers=records,
         refunds=refunds,
         costs=draw(costs),
         links=draw(links),
