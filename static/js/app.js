@@ -1,5 +1,5 @@
-/* What every page does: toasts leave, htmx shows progress and failures,
-   charts are fetched after the first paint where there are any. */
+/* What every page does: toasts leave, the row of pages shows the open one, htmx shows progress and
+   failures, charts are fetched after the first paint where there are any. */
 "use strict";
 
 (() => {
@@ -84,6 +84,12 @@
   }
   addEventListener("pageshow", () => {
     document.querySelectorAll("form[data-sent]").forEach(release);
+  });
+
+  // --- Pages side by side: on a phone the row of their names scrolls to the open one ------------
+  document.querySelectorAll(".page-sections").forEach((row) => {
+    const open = row.querySelector("[aria-current]");
+    if (open) row.scrollLeft = open.offsetLeft + open.offsetWidth / 2 - row.clientWidth / 2;
   });
 
   // --- Charts ---------------------------------------------------------------------------------
