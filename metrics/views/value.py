@@ -22,6 +22,7 @@ from metrics.roles import READERS
 from metrics.selectors.figures import figure_from, list_latest
 from metrics.views.asking import slice_label
 from metrics.views.by_slice import by_slice
+from metrics.views.by_source import rows_by_source
 from metrics.views.groups import group_context
 from metrics.views.told import Told
 from metrics.words import Shown, people_url, show, show_value
@@ -62,6 +63,7 @@ def value(request: HttpRequest) -> HttpResponse:
         if not context["asked"].segment:
             returns = _returns(slices, context["snapshots"])
             context |= {"returns": returns, "returns_chart": _chart(returns)}
+            context["sources"] = rows_by_source(slices, context["snapshots"])
         told = {one.kpi.key: one for one in context["others"]}
         if ENGAGED in told:
             context["engaged"] = engaged_sentence(told[ENGAGED].shown)

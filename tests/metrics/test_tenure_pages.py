@@ -199,6 +199,33 @@ def test_value_stands_by_cohort_against_what_winning_them_cost(manager: Client) 
     assert_query_budget(manager, "/metrics/value/")
 
 
+def test_value_stands_by_source_against_the_cost_that_is_recorded(manager: Client) -> None:
+    people = customers(30)
+    run = found_run()
+    for name, ids, worth, cost in (
+        ("", people, ("100", "90", "110"), ("40", "35", "45")),
+        ("source=fair", people[:20], ("80", "60", "100"), ("100", "90", "110")),
+        ("source=web", people[20:], ("30", "10", "35"), ("50", "45", "55")),
+    ):
+        if name:
+            found_slice(run, name, ids)
+        sets = {"denominator": ids}
+        for key, (value, low, high) in (("clv_historic", worth), ("acquisition_cost", cost)):
+            found_figure(
+                run, key, dimension=name, value=value, numerator="900", denominator=len(ids),
+                low=low, high=high, sets={} if name else sets,
+            )  # fmt: skip
+    said = words(manager, "/metrics/value/")
+    row = "All customers $100.00 30 customers $90.00 – $110.00 $40.00 30 customers $35.00 – $45.00"
+    assert f"{row} 2.5× Earned back: certain." in said
+    assert "$90.00 – $110.00 0.8× Earned back or not: can't tell." in said
+    assert "$45.00 – $55.00 0.6× Not earned back yet: certain." in said
+    section = page(manager, "/metrics/value/").partition('id="sources"')[2]
+    links = re.findall(r'<a href="(/metrics/[^"]+)"', section.partition("</section>")[0])
+    assert [listed(manager, url) for url in links] == [30, 30, 20, 20, 10, 10]
+    assert_query_budget(manager, "/metrics/value/")
+
+
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
     [
