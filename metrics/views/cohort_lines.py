@@ -13,9 +13,10 @@ from django.utils.translation import ngettext
 
 from common.display import format_number, format_percent
 from common.time import Period
+from metrics.figures import FEW
 from metrics.intervals import Z, wilson
 from metrics.selectors.cohorts import CohortRow
-from metrics.views.heat import FEWEST, cell_url, value_at
+from metrics.views.heat import cell_url, value_at
 from metrics.words import show_period
 
 
@@ -61,7 +62,7 @@ def compared_words(one: CohortRow, other: CohortRow) -> str:
         "other_share": format_percent(shares[1]),
         "other": _name(other),
     }
-    if min(sizes) < FEWEST:
+    if min(sizes) < FEW:
         return _("Too few to say.")
     pooled = Decimal(sum(counts)) / sum(sizes)
     spread = float(pooled * (1 - pooled)) * (1 / sizes[0] + 1 / sizes[1])

@@ -172,8 +172,11 @@ def _excess(shown: Shown | None) -> Decimal | None:
 
 
 def _words(best: Shown | None, shown: Shown | None) -> str:
-    """Whether a share is below the first one's by more than chance; empty of the first itself."""
-    if best is None or shown is None or best is shown:
+    """Whether a share is below the first one's by more than chance; empty of the first itself.
+
+    Empty too of those that stand last because they are of too few, however large they are.
+    """
+    if best is None or shown is None or best is shown or SMALL_N in shown.figure.flags:
         return ""
     figure, other = best.figure, shown.figure
     if value_of(best) is None or value_of(shown) is None or figure.kpi.interval != "wilson":

@@ -8,17 +8,16 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from common.display import format_percent
+from metrics.figures import FEW
 from metrics.intervals import wilson
 from metrics.kpis.voice import LEVELS
 from metrics.views.told import Told
 from metrics.words import people_url
 
-FEWEST = 5  # answers of a level for a point of the curve
-
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """An answer. share, low, high: of those who gave it, who bought; None where nobody did."""
+    """An answer. share, low, high: of those who gave it, who bought; None where too few did."""
 
     level: int
     answered: int
@@ -51,13 +50,14 @@ def curve_of(told: Told | None, sizes: dict[str, int]) -> Curve | None:
     levels = []
     for number in LEVELS:
         answered, kept = sizes.get(f"level_{number}", 0), sizes.get(f"kept_{number}", 0)
-        low, high = wilson(kept, answered) or (None, None)
+        bounds = wilson(kept, answered) if answered >= FEW else None
+        low, high = bounds or (None, None)
         levels.append(
             Level(
                 level=number,
                 answered=answered,
                 kept=kept,
-                share=kept / answered if answered else None,
+                share=kept / answered if bounds else None,
                 low=low,
                 high=high,
                 url=people_url(figure, f"level_{number}"),
@@ -68,15 +68,11 @@ def curve_of(told: Told | None, sizes: dict[str, int]) -> Curve | None:
 
 
 def _chart(levels: list[Level]) -> dict[str, Any] | None:
-    is_drawn = [one.answered >= FEWEST for one in levels]
-    if sum(is_drawn) < 2:
+    if sum(one.share is not None for one in levels) < 2:
         return None
 
     def values(name: str) -> list[float | None]:
-        return [
-            getattr(one, name) if drawn else None
-            for one, drawn in zip(levels, is_drawn, strict=True)
-        ]
+        return [getattr(one, name) for one in levels]
 
     return {
         "type": "line",
@@ -95,9 +91,9 @@ def _chart(levels: list[Level]) -> dict[str, Any] | None:
 
 
 def _words(sizes: dict[str, int]) -> str:
-    """The two ends beside each other."""
+    """The two ends beside each other; empty where one of them has too few."""
     up, down = sizes.get("denominator", 0), sizes.get("bottom", 0)
-    if not up or not down:
+    if min(up, down) < FEW:
         return ""
     return _("Of the satisfied %(up)s bought within 90 days, of the dissatisfied %(down)s.") % {
         "up": format_percent(sizes.get("numerator", 0) / up),

@@ -13,12 +13,11 @@ from django.utils.http import urlencode
 
 from common.display import format_money, format_number, format_percent
 from common.time import Period
-from metrics.figures import LEFT_TRUNCATED
+from metrics.figures import FEW, LEFT_TRUNCATED
 from metrics.selectors.cohorts import CohortRow
 
 STEPS = 9  # classes heat-0 to heat-9
 MONTHS_SHOWN = 12
-FEWEST = 5  # customers of whom a share is told
 OPEN, LOSS, UNKNOWN = "heat-open", "heat-loss", "heat-unknown"
 
 
@@ -81,7 +80,7 @@ def heat_of(
         (row.cohort, offset): value_at(row, offset, measure)
         for row in rows
         for offset in offsets
-        if offset < row.complete_cells and (measure != "percent" or row.size >= FEWEST)
+        if offset < row.complete_cells and (measure != "percent" or row.size >= FEW)
     }
     largest = max((value for value in values.values() if value is not None), default=Decimal(0))
 
@@ -90,7 +89,7 @@ def heat_of(
             return HeatCell(OPEN)
         customers = row.found.get(offset, (0, None))[0]
         url = cell_url(row.cohort, offset, segment) if customers and is_linked else ""
-        if measure == "percent" and row.size < FEWEST:
+        if measure == "percent" and row.size < FEW:
             return HeatCell(UNKNOWN, _hint(row, offset), url)
         value = values[row.cohort, offset]
         if value is None:

@@ -56,7 +56,7 @@ def revenue(request: HttpRequest) -> HttpResponse:
 def retention_sentence(told: Told) -> str:
     """Return what retention says; empty where there is no rate, or no period with a name."""
     shown = told.shown
-    if shown.figure.value is None or shown.ratio is None or shown.figure.unit == "trailing":
+    if not shown.is_told or shown.figure.unit == "trailing":
         return ""
     return _(
         "%(value)s of the customers active at the start of %(period)s were still active at its end."
@@ -65,7 +65,7 @@ def retention_sentence(told: Told) -> str:
 
 def _revenue_sentence(told: Told) -> str:
     shown = told.shown
-    if shown.figure.value is None or shown.figure.unit == "trailing":
+    if not shown.is_told or shown.figure.unit == "trailing":
         return ""
     return _(
         "Customers with revenue in the 90 days before %(period)s brought %(value)s of it in the "

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.permissions import roles_required
 from common.display import format_number, format_percent
+from metrics.figures import FEW
 from metrics.intervals import Z, wilson
 from metrics.maps import NOT_AGAIN, RIPE, SECOND_DAYS, SECOND_ORDER
 from metrics.roles import READERS
@@ -37,10 +38,14 @@ def purchases(request: HttpRequest) -> HttpResponse:
 
 
 def second_order(places: list[Place], segment: str) -> dict[str, Any] | None:
-    """Return when the second purchase came, of those who had a year for it; None without any."""
+    """Return when the second purchase came, of those who had a year for it; None without any.
+
+    Of too few people the counts alone are told.
+    """
     everybody = sum(place.customers for place in places)
     if not everybody:
         return None
+    is_told = everybody >= FEW
     counts = {place.x: place.customers for place in places}
     rows, so_far = [], 0
     for x in range(NOT_AGAIN + 1):
@@ -50,8 +55,8 @@ def second_order(places: list[Place], segment: str) -> dict[str, Any] | None:
             {
                 "label": gap_name(x),
                 "customers": count,
-                "share": Decimal(count) / everybody,
-                "so_far": Decimal(so_far) / everybody if x < NOT_AGAIN else None,
+                "share": Decimal(count) / everybody if is_told else None,
+                "so_far": Decimal(so_far) / everybody if is_told and x < NOT_AGAIN else None,
                 "url": places_url(SECOND_ORDER, x=x, y=RIPE, segment=segment) if count else "",
             }
         )
@@ -59,7 +64,7 @@ def second_order(places: list[Place], segment: str) -> dict[str, Any] | None:
         "everybody": everybody,
         "everybody_url": places_url(SECOND_ORDER, y=RIPE, segment=segment),
         "rows": rows,
-        "sentence": _sentence(counts, everybody),
+        "sentence": _sentence(counts, everybody) if is_told else "",
         "chart": {
             "type": "bar",
             "labels": [row["label"] for row in rows],

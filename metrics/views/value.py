@@ -77,7 +77,7 @@ def value(request: HttpRequest) -> HttpResponse:
 def engaged_sentence(shown: Shown) -> str:
     """Return what engaged customers bring, against the claim of 1.7; empty without a value."""
     found = shown.figure
-    if found.value is None or found.low is None or found.high is None:
+    if not shown.is_told or found.low is None or found.high is None:
         return ""
     claimed = Decimal("1.7")
     said = _("Engaged customers bring %(times)s the average revenue.") % {"times": shown.value}
@@ -91,7 +91,7 @@ def engaged_sentence(shown: Shown) -> str:
 
 
 def _sentence(lead: Told | None) -> str:
-    if lead is None or lead.shown.figure.value is None:
+    if lead is None or not lead.shown.is_told:
         return ""
     return _("A customer left %(value)s so far, after all costs, discounted at 10 %% a year.") % {
         "value": lead.shown.value
@@ -116,7 +116,7 @@ def _returns(slices: Sequence[SliceSet], snapshots: Sequence[Snapshot]) -> list[
 def _return(cohort: SliceSet, value: Snapshot, cost: Snapshot | None) -> Return:
     shown = show(figure_from(value), value.starts_on)
     spent = cost.value if cost else None
-    worth = shown.figure.value
+    worth = shown.figure.value if shown.is_told else None
     times = worth / spent if worth is not None and spent else None
     return Return(
         label=slice_label(cohort),
@@ -132,7 +132,7 @@ def _verdict(shown: Shown, cost: Decimal | None) -> str:
     found = shown.figure
     if cost is None or found.value is None:
         return ""
-    if found.low is None or found.high is None:
+    if not shown.is_told or found.low is None or found.high is None:
         return _("Too few to say.")
     if found.low > cost:
         return _("Earned back: certain.")
@@ -143,7 +143,7 @@ def _verdict(shown: Shown, cost: Decimal | None) -> str:
 
 def _chart(returns: list[Return]) -> dict[str, Any] | None:
     """Value beside cost, cohort by cohort."""
-    if not any(one.value.figure.value is not None for one in returns):
+    if not any(one.value.is_told for one in returns):
         return None
     return {
         "type": "bar",
@@ -151,9 +151,9 @@ def _chart(returns: list[Return]) -> dict[str, Any] | None:
         "series": [
             {
                 "name": str(KPIS[LEADING].title),
-                "values": [_number(one.value.figure.value) for one in returns],
-                "low": [_number(one.value.figure.low) for one in returns],
-                "high": [_number(one.value.figure.high) for one in returns],
+                "values": [_drawn(one.value, "value") for one in returns],
+                "low": [_drawn(one.value, "low") for one in returns],
+                "high": [_drawn(one.value, "high") for one in returns],
                 "links": [one.people_url for one in returns],
             }
         ],
@@ -162,5 +162,7 @@ def _chart(returns: list[Return]) -> dict[str, Any] | None:
     }
 
 
-def _number(number: Decimal | None) -> float | None:
-    return None if number is None else float(number)
+def _drawn(shown: Shown, name: str) -> float | None:
+    """The value or a bound of its interval; None for a gap."""
+    number: Decimal | None = getattr(shown.figure, name)
+    return float(number) if number is not None and shown.is_told else None

@@ -131,6 +131,21 @@ def test_the_bridge_of_revenue_adds_up(browser: Client, revenue: list[Any]) -> N
     assert "−$130.00 Lapsed 1 customer Bought less 1 customer" in words
 
 
+def test_of_too_few_people_nothing_is_said_in_a_sentence(browser: Client) -> None:
+    run = make_run()
+    few: dict[str, Any] = {"value": Decimal(2), "flags": ["few"], "numerator": 4}
+    bounds = (Decimal("1.8"), Decimal(3))
+    make_figure(run, "net_revenue_retention", "2025-Q4", denominator=2, **few)
+    make_figure(run, "clv_historic", "", denominator=2, bounds=bounds, **few)
+    make_figure(run, "engaged_ratio", "", denominator=2, bounds=bounds, **few)
+    for url in ("/metrics/revenue/", "/metrics/value/"):
+        words = text(browser, url)
+        assert "Too few for a rate" in words
+        assert "brought too few" not in words
+        assert "left too few" not in words
+        assert "Engaged customers bring too few" not in words
+
+
 @pytest.mark.parametrize("query", ["", "segment=location%3Dnorth", "by=tag"])
 def test_pages_of_what_is_kept_stay_within_their_queries(
     browser: Client, retention: list[Any], query: str

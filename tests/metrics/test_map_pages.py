@@ -201,6 +201,17 @@ def test_until_the_second_purchase_counts_only_those_who_had_a_year(
         assert listed(browser, url) == int(count)
 
 
+def test_until_the_second_purchase_tells_no_shares_of_fewer_than_five(
+    browser: Client, people: list[Customer]
+) -> None:
+    run = found_run()
+    found_place(run, "second_order", 0, 1, people[:3])
+    found_place(run, "second_order", NOT_AGAIN, 1, people[3:4])
+    found = words(browser, "/metrics/purchases/")
+    assert "had a year for it" not in found
+    assert "Within 7 days 3 – –" in found
+
+
 @pytest.mark.parametrize("url", ["/metrics/cohorts/", "/metrics/rfm/", "/metrics/purchases/"])
 def test_without_figures_the_pages_say_what_comes(browser: Client, url: str) -> None:
     assert "They appear soon after the first purchases are in." in words(browser, url)

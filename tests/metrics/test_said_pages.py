@@ -104,6 +104,7 @@ def test_products_with_complaints_are_ranked_by_how_far_they_are_over_the_limit(
     assert "2.1 points Above your limit of 5 %: certain." in words[book:lamp]
     assert "points" not in words[lamp:pen]
     assert "Too few to say." in words[pen:]
+    assert "told from the first" not in words[pen:]
     assert "South Gate" in words
 
 
@@ -149,6 +150,18 @@ def test_the_curve_tells_who_bought_again_by_what_they_answered(browser: Client,
     url = "/metrics/satisfaction_retention/people/?period=2025-Q4&set=kept_1"
     assert len(names(browser, url)) == 4
     assert "Answered 1 of 5, bought" in text(browser, url)
+
+
+def test_the_curve_hides_shares_of_fewer_than_five(browser: Client, run: Any) -> None:
+    people = customers(9)
+    make_figure(run, "nps", "2025-Q4", sets={"denominator": people}, value=Decimal(10))
+    sets = {"denominator": people[:5], "bottom": people[5:], "bottom_kept": people[5:8]}
+    levels = {"level_5": people[:5], "level_1": people[5:], "kept_1": people[5:8]}
+    make_figure(run, "satisfaction_retention", "2025-Q4", sets=sets | levels, value=Decimal(40))
+    words = text(browser, "/metrics/voice/")
+    assert "Of the satisfied" not in words
+    assert "5 of 5 0.0 %" in words
+    assert "1 of 5 – 3 4" in words
 
 
 def test_surveys_stand_with_their_answers_of_the_period(browser: Client, run: Any) -> None:
