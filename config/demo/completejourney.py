@@ -1,6 +1,7 @@
 """The purchases of 2,469 real households in 2017 (84.51°, “The Complete Journey”), as imports.
 
-A basket becomes an order, its ``sales_value`` the amounts of its lines, to the cent.
+A basket becomes an order, its ``sales_value`` the amounts of its lines, to the cent. What things
+cost, which of them bring people in, and who asked before is invented.
 """
 
 from __future__ import annotations
@@ -11,18 +12,17 @@ from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import DomainError
 from common.time import organisation_timezone
-from config.demo.dataset import CHUNK, Calendar, Dataset, DemoPlan, source_of
+from config.demo.dataset import CHUNK, LEADS_HEADER, Calendar, Dataset, DemoPlan, source_of
+from config.demo.enquiries import ZONE, enquiries
 from config.demo.people import HEADER as PEOPLE_HEADER
 from config.demo.people import People
 from crm.imports.sources import Source
 
-ZONE = ZoneInfo("America/New_York")  # the shops' wall clock; the file's times are naive UTC
 LAST_DAY = date(2017, 12, 31)  # of purchases, there
 ORDERS_HEADER = [
     "order_id",
@@ -34,7 +34,15 @@ ORDERS_HEADER = [
     "quantity",
     "unit_price",
     "discount",
+    "unit_cost",
 ]
+# What shops bring people in with, and what they then buy: on the same day, or soon after.
+FRONT_END = {"826249": "844179", "1098066": "910032", "1127831": "866211", "904360": "1081177"}
+CORE = frozenset(FRONT_END.values())
+CORE_CATEGORIES = ("BEEF", "CHICKEN", "PORK")
+# Invented: what a product costs, in % of its shelf price, by its number.
+LOWEST_COST, HIGHEST_COST = 52, 84
+PRODUCTS_HEADER = ["sku", "name", "category", "kind", "special_offer_sku"]
 PURCHASE_COLUMNS = [
     "household_id",
     "store_id",
@@ -93,6 +101,7 @@ def open_dataset(plan: DemoPlan) -> Dataset:
         locations=source_of(["code", "name"], lambda: [_shops(shops)]),
         products=_products(folder, sold),
         customers=source_of(PEOPLE_HEADER, lambda: [_people(plan, calendar, firsts)]),
+        leads=source_of(LEADS_HEADER, lambda: [enquiries(plan, calendar, firsts, FRONT_END)]),
         orders=lambda since, until: source_of(
             ORDERS_HEADER, lambda: _orders(folder, calendar, since, until)
         ),
@@ -130,6 +139,7 @@ def _products(folder: Path, sold: list[int]) -> Source:
         import pyarrow.parquet as pq
 
         unnamed = set(sold)
+        known = set(map(str, sold))
         for batch in pq.ParquetFile(folder / "products.parquet").iter_batches(
             CHUNK, columns=["product_id", "product_type", "product_category", "package_size"]
         ):
@@ -147,11 +157,27 @@ def _products(folder: Path, sold: list[int]) -> Source:
                     )
                 ],
                 "category": [_title(text) for text in columns["product_category"]],
+                "kind": [
+                    _kind(str(sku), category)
+                    for sku, category in zip(
+                        columns["product_id"], columns["product_category"], strict=True
+                    )
+                ],
+                "special_offer_sku": [
+                    FRONT_END.get(str(sku), "") if FRONT_END.get(str(sku), "") in known else ""
+                    for sku in columns["product_id"]
+                ],
             }
         rest = sorted(map(str, unnamed))  # sold, but not in the catalogue
-        yield {"sku": rest, "name": [""] * len(rest), "category": [""] * len(rest)}
+        yield {"sku": rest, **{name: [""] * len(rest) for name in PRODUCTS_HEADER[1:]}}
 
-    return source_of(["sku", "name", "category"], rows)
+    return source_of(PRODUCTS_HEADER, rows)
+
+
+def _kind(sku: str, category: str | None) -> str:
+    if sku in FRONT_END:
+        return "front_end"
+    return "core" if sku in CORE or category in CORE_CATEGORIES else ""
 
 
 @lru_cache(maxsize=5_000)
@@ -191,6 +217,7 @@ def _orders(
         if not wanted.any():
             continue
         quantity, price, discount = _prices(column)
+        cost = _costs(column["product_id"], price)
         columns = {
             "order_id": _texts(column["basket_id"][wanted]),
             "customer_id": _texts(column["household_id"][wanted]),
@@ -199,6 +226,7 @@ def _orders(
             "quantity": _texts(quantity[wanted]),
             "unit_price": _texts(price[wanted], money=True),
             "discount": _texts(discount[wanted], money=True),
+            "unit_cost": _texts(cost[wanted], money=True),
         }
         columns["ordered_at"] = [moved[moment][1] for moment in seconds if moved[moment][0]]
         columns["channel"] = ["store"] * len(columns["sku"])
@@ -219,6 +247,13 @@ def _prices(column: dict[str, Any]) -> tuple[Any, Any, Any]:
     quantity = np.where((column["quantity"] == 0) & (paid > 0), 1, column["quantity"])
     price = -(-(paid + off) // np.maximum(quantity, 1))
     return quantity, price, quantity * price - np.where(quantity == 0, 0, paid)
+
+
+def _costs(products: Any, price: Any) -> Any:
+    """Return invented unit costs in 1/10,000 units: a share of the shelf price, by the product."""
+    spread = HIGHEST_COST - LOWEST_COST + 1
+    percent = LOWEST_COST + products.astype("int64") * 2_654_435_761 % 1_000_003 % spread
+    return price * percent // 100
 
 
 def _texts(numbers: Any, *, money: bool = False) -> list[str]:

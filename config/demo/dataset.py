@@ -14,6 +14,7 @@ from crm.imports.sources import Chunk, Refuse, Source
 
 CHUNK = 10_000
 YEAR = timedelta(weeks=52)
+LEADS_HEADER = ["external_id", "enquired_at", "product_sku", "source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ def source_of(header: list[str], rows: Callable[[], Iterable[dict[str, list[str]
 class Dataset:
     """Demo data ready for import, part by part, in this order.
 
+    leads: enquiries of these customers.
     orders: ``(from, until) -> source`` of the orders made in that span; None is open.
     """
 
@@ -107,4 +109,5 @@ class Dataset:
     locations: Source
     products: Source
     customers: Source
+    leads: Source
     orders: Callable[[datetime | None, datetime | None], Source]

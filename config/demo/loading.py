@@ -122,6 +122,7 @@ def _import_all(dataset: Dataset, now: datetime, tell: Tell) -> None:
         ("locations", history, dataset.locations),
         ("products", history, dataset.products),
         ("customers", history, dataset.customers),
+        ("leads", history, dataset.leads),
         ("orders", history, dataset.orders(None, live_from)),
         ("orders", live, dataset.orders(live_from, None)),
     )

@@ -12,6 +12,12 @@ SHARE_WITH_PHONE = 0.5
 SHARE_WITH_CONSENT = 0.6
 ACQUIRED_BY = ("walk-in", "mailer", "friend", "web")
 SHARE_OF_WAYS = (0.45, 0.25, 0.2, 0.1)
+COSTS_OF_WAYS = (1.2, 6.5, 4.0, 9.0)  # what winning a customer costs, on average
+SHARE_OF_KNOWN_COSTS = 0.9
+INDUSTRIES = ("", "Restaurant", "Office")
+SHARE_OF_INDUSTRIES = (0.92, 0.05, 0.03)
+TAGS = ("", "family", "organic", "family\norganic")  # as the import reads them
+SHARE_OF_TAGS = (0.75, 0.12, 0.1, 0.03)
 # Number ranges that no one is given: fictional in the US, no such area codes elsewhere.
 PHONES = ("+1 202 555 01{:02d}", "+7 000 555 01 {:02d}", "+86 000 5550 01{:02d}")
 HEADER = [
@@ -24,8 +30,11 @@ HEADER = [
     "birth_date",
     "acquired_at",
     "source",
+    "industry",
     "location",
+    "tags",
     "marketing_consent",
+    "acquisition_cost",
 ]
 
 
@@ -83,7 +92,11 @@ class People:
         has_phone = (rng.random(count) < SHARE_WITH_PHONE).tolist()
         says_yes = (rng.random(count) < SHARE_WITH_CONSENT).tolist()
         born = (np.datetime64("1940-01-01") + rng.integers(0, 365 * 65, count)).astype(str)
-        ways = np.array(ACQUIRED_BY)[rng.choice(len(ACQUIRED_BY), count, p=SHARE_OF_WAYS)]
+        ways = rng.choice(len(ACQUIRED_BY), count, p=SHARE_OF_WAYS)
+        costs = np.array(COSTS_OF_WAYS)[ways] * rng.uniform(0.5, 1.5, count)
+        is_known = rng.random(count) < SHARE_OF_KNOWN_COSTS
+        industries = rng.choice(len(INDUSTRIES), count, p=SHARE_OF_INDUSTRIES)
+        tags = rng.choice(len(TAGS), count, p=SHARE_OF_TAGS)
         names, phones = [], []
         for place, tongue in enumerate(tongues):
             first, last = self.pools[tongue]
@@ -100,8 +113,14 @@ class People:
             "country": ["US"] * count,
             "birth_date": born.tolist(),
             "acquired_at": list(acquired_at),
-            "source": ways.tolist(),
+            "source": np.array(ACQUIRED_BY)[ways].tolist(),
+            "industry": np.array(INDUSTRIES)[industries].tolist(),
             "location": list(locations),
+            "tags": np.array(TAGS)[tags].tolist(),
             "marketing_consent": ["yes" if yes else "" for yes in says_yes],
+            "acquisition_cost": [
+                f"{cost:.2f}" if known else ""
+                for cost, known in zip(costs.tolist(), is_known.tolist(), strict=True)
+            ],
         }
         return columns

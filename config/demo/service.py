@@ -12,7 +12,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Sum
+from django.db.models import F, Max, Min, Sum
+from django.db.models.functions import Mod
 
 from common.money import round_cents
 from common.services import SYSTEM
@@ -24,10 +25,13 @@ from crm.services.costs import record_cost
 from crm.services.offers import record_offer
 from crm.services.refunds import record_refund
 
-MOST = 60  # of each kind, however large the demo is
-ONE_IN = 40  # orders or customers looked at
-MONTHS = 12
-MARKETING, SERVICE = Decimal("0.04"), Decimal("0.02")  # of a month's revenue
+MOST_LOOKED_AT = 2_400  # orders or customers, however large the demo is
+SHARE_REFUNDED, SHARE_IN_FULL = 0.05, 0.3
+SHARE_OF_OFFERED, SHARE_WHO_ASK_TO_LEAVE = 0.09, 0.65
+SHARES_OF_ANSWERS = (40, 40, 20)  # accepted, declined, none
+SHARE_DECIDED = 0.9
+MONTHS = 36
+MARKETING, SERVICE = Decimal("0.04"), Decimal("0.03")  # of a month's revenue
 OFFERS = {
     "en": "10 % off the next purchase",
     "ru": "Скидка 10 % на следующую покупку",
@@ -58,15 +62,17 @@ def record_service(*, seed: int, now: datetime) -> dict[str, int]:
 def _refunds(seed: int, now: datetime) -> int:
     orders = (
         Order.objects.filter(status=Order.Status.DELIVERED, amount__gt=1, customer__isnull=False)
+        .annotate(place=Mod(F("pk"), max(1, Order.objects.count() // MOST_LOOKED_AT)))
+        .filter(place=0)
         .order_by("-ordered_at", "-id")
         .values_list("pk", "external_id", "ordered_at", "amount")
     )
-    for pk, external_id, ordered_at, amount in orders[: MOST * ONE_IN]:
+    for pk, external_id, ordered_at, amount in orders:
         draw = Draw(f"{seed}:refund:{external_id}")
         refunded_at = ordered_at + timedelta(days=1 + 4 * draw.share())
-        if draw.share() > 1 / ONE_IN or refunded_at >= now:
+        if draw.share() > SHARE_REFUNDED or refunded_at >= now:
             continue
-        part = Decimal(1) if draw.share() < 0.3 else Decimal("0.25")
+        part = Decimal(1) if draw.share() < SHARE_IN_FULL else Decimal("0.25")
         record_refund(
             order_id=pk,
             amount=max(round_cents(amount * part), Decimal("0.01")),
@@ -79,7 +85,7 @@ def _refunds(seed: int, now: datetime) -> int:
 
 
 def _costs(seed: int, now: datetime) -> int:
-    """A share of each of the last twelve months' revenue."""
+    """A share of each month's revenue, of at most so many months."""
     month = Period.containing(local_date(now), "month").shifted(-1)
     for _number in range(MONTHS):
         revenue = Order.objects.filter(
@@ -112,18 +118,17 @@ def _leaving(seed: int, now: datetime) -> dict[str, int]:
         .values_list("pk", "external_id", "language")
     )
     offers = requests = 0
-    for pk, external_id, language in customers[: MOST * ONE_IN]:
+    for pk, external_id, language in customers[:MOST_LOOKED_AT]:
         draw = Draw(f"{seed}:leaving:{external_id}")
-        if draw.share() > 2 / ONE_IN:
+        if draw.share() > SHARE_OF_OFFERED:
             continue
-        last = Order.objects.filter(customer_id=pk).aggregate(last=Max("ordered_at"))["last"]
-        at = (last or now) + timedelta(days=3 + 10 * draw.share())
-        if at >= now:
+        answer = ("accepted", "declined", "made")[draw.weighted(SHARES_OF_ANSWERS)]
+        at = _moment(pk, draw, is_kept=answer == "accepted")
+        if at is None or at >= now:
             continue
-        answer = ("accepted", "declined", "made")[int(draw.share() * 3)]
         offer: dict[str, Any] = {"text": OFFERS.get(language, OFFERS["en"]), "state": answer}
         offers += 1
-        if draw.share() < 0.5 or not reasons:
+        if draw.share() > SHARE_WHO_ASK_TO_LEAVE or not reasons:
             record_offer(
                 customer_id=pk,
                 made_at=at,
@@ -133,7 +138,7 @@ def _leaving(seed: int, now: datetime) -> dict[str, int]:
                 **offer,
             )
             continue
-        is_told = draw.share() < 0.8
+        is_told = draw.share() < SHARE_DECIDED
         open_cancel_request(
             customer_id=pk,
             requested_at=at,
@@ -148,3 +153,18 @@ def _leaving(seed: int, now: datetime) -> dict[str, int]:
         )
         requests += 1
     return {"offers": offers, "cancel_requests": requests}
+
+
+def _moment(customer_id: int, draw: Draw, *, is_kept: bool) -> datetime | None:
+    """When somebody was offered something: among their purchases, or after the last of them."""
+    bought = Order.objects.filter(customer_id=customer_id).aggregate(
+        first=Min("ordered_at"), last=Max("ordered_at")
+    )
+    first, last = bought["first"], bought["last"]
+    if first is None or last is None:
+        return None
+    if is_kept and first < last:
+        moment: datetime = first + (last - first) * draw.share()
+        return moment
+    after: datetime = last + timedelta(days=3 + 10 * draw.share())
+    return after

@@ -12,7 +12,7 @@ from typing import Any
 
 from common.time import organisation_timezone
 from config.demo.completejourney import ORDERS_HEADER
-from config.demo.dataset import CHUNK, Calendar, Dataset, DemoPlan, source_of
+from config.demo.dataset import CHUNK, LEADS_HEADER, Calendar, Dataset, DemoPlan, source_of
 from config.demo.people import HEADER as PEOPLE_HEADER
 from config.demo.people import People
 
@@ -23,9 +23,20 @@ SHARE_AT_OTHER_SHOP = 0.15
 RATE_SHAPE, DAYS_BETWEEN = 1.2, 40.0  # of the gamma: its shape; days between purchases at its mean
 LEAVING = (0.9, 8.0)  # of the beta
 SHARE_DISCOUNTED = 0.1
+SHARE_OF_BARGAINERS, BARGAIN = 0.08, 45  # customers who buy at so many per cent off, and below cost
+SHARE_WHO_ASKED, SHARE_WHO_ONLY_ASKED = 0.45, 0.25
+ASKED_BY = ("web", "phone", "fair")
+ASKED_DAYS = 12  # most days between an enquiry and the first purchase
 OPENS, CLOSES = 9, 21  # hours on the wall
-# kind, how many products, lowest and highest price in cents
-ASSORTMENT = (("front_end", 6, 90, 990), ("core", 30, 990, 14_990), ("other", 12, 490, 4_990))
+# kind, how many products, lowest and highest price in cents, lowest and highest cost in % of it
+ASSORTMENT = (
+    ("front_end", 6, 90, 990, 85, 120),  # what brings people in is sold at what it costs
+    ("core", 30, 990, 14_990, 50, 75),
+    ("other", 12, 490, 4_990, 55, 85),
+)
+OFFERING = 4  # front-end products with an offer to follow
+OFFERED = 3  # the first core products, which more people buy
+SHARE_OF_OFFERED = 0.4  # of the core products bought
 CATEGORIES = ("Starter", "Care", "Home", "Garden", "Kitchen")
 
 
@@ -51,6 +62,7 @@ def open_dataset(plan: DemoPlan) -> Dataset:
         ),
         products=source_of(list(assortment), lambda: [assortment]),
         customers=source_of(PEOPLE_HEADER, lambda: _people(plan, calendar)),
+        leads=source_of(LEADS_HEADER, lambda: _leads(plan, calendar)),
         orders=lambda since, until: source_of(
             ORDERS_HEADER, lambda: _orders(plan, calendar, assortment, since, until)
         ),
@@ -62,17 +74,24 @@ def _assortment(seed: int) -> dict[str, list[str]]:
 
     rng = np.random.default_rng([seed, 0])
     columns: dict[str, list[str]] = {
-        name: [] for name in ("sku", "name", "category", "kind", "price", "cost")
+        name: []
+        for name in ("sku", "name", "category", "kind", "price", "cost", "special_offer_sku")
     }
-    for kind, count, lowest, highest in ASSORTMENT:
-        for number, cents in enumerate(rng.integers(lowest, highest, count).tolist(), start=1):
+    for kind, count, lowest, highest, least, most in ASSORTMENT:
+        prices = rng.integers(lowest, highest, count).tolist()
+        costs = rng.integers(least, most, count).tolist()  # in % of the price
+        for number, (cents, percent) in enumerate(zip(prices, costs, strict=True), start=1):
+            is_offering = kind == "front_end" and number <= OFFERING
             category = CATEGORIES[number % len(CATEGORIES)]
             columns["sku"].append(f"{kind[:1].upper()}{number:03}")
             columns["name"].append(f"{category} {kind.replace('_', '-')} {number}")
             columns["category"].append(category)
             columns["kind"].append(kind)
             columns["price"].append(_money(cents))
-            columns["cost"].append(_money(cents * 6 // 10))
+            columns["cost"].append(_money(cents * percent // 100))
+            columns["special_offer_sku"].append(
+                f"C{1 + number % OFFERED:03}" if is_offering else ""
+            )
     return columns
 
 
@@ -152,6 +171,27 @@ def _purchases(plan: DemoPlan, numbers: Any, rng: Any) -> tuple[Any, Any, Any, A
     return who, nth, when, shops
 
 
+def _leads(plan: DemoPlan, calendar: Calendar) -> Iterator[dict[str, list[str]]]:
+    """Customers who asked before they first bought, and some who asked at any time."""
+    import numpy as np
+
+    for block, numbers, births_rng in _blocks(plan):
+        births, _homes = _births(plan, births_rng, len(numbers))
+        rng = np.random.default_rng([plan.seed, 3, block])
+        draws = rng.random(len(numbers))
+        before = births - rng.random(len(numbers)) * ASKED_DAYS
+        anytime = rng.random(len(numbers)) * _span(plan)
+        days = np.where(draws < SHARE_WHO_ASKED, before, anytime)
+        asked = (draws < SHARE_WHO_ASKED + SHARE_WHO_ONLY_ASKED) & (days >= 0)
+        count, fronts = int(asked.sum()), ASSORTMENT[0][1]
+        yield {
+            "external_id": [_customer_id(number) for number in numbers[asked].tolist()],
+            "enquired_at": [moment.isoformat() for moment in _moments(plan, calendar, days[asked])],
+            "product_sku": [f"F{1 + place:03}" for place in rng.integers(fronts, size=count)],
+            "source": [ASKED_BY[place] for place in rng.integers(len(ASKED_BY), size=count)],
+        }
+
+
 def _orders(
     plan: DemoPlan,
     calendar: Calendar,
@@ -165,7 +205,8 @@ def _orders(
         who, nth, when, shops = _purchases(plan, numbers, rng)
         per_order = 1 + rng.poisson(0.8, len(who))
         orders = np.repeat(np.arange(len(who)), per_order)
-        lines = _lines(rng, assortment, nth[orders])
+        bargains = rng.random(len(numbers)) < SHARE_OF_BARGAINERS
+        lines = _lines(rng, assortment, nth[orders], bargains[who][orders])
         moments = _moments(plan, calendar, when)
         wanted = np.array(
             [
@@ -192,22 +233,34 @@ def _orders(
             yield columns
 
 
-def _lines(rng: Any, assortment: dict[str, list[str]], nth: Any) -> dict[str, Any]:
-    """Return columns of lines: a first purchase is mostly front-end, later ones mostly core."""
+def _lines(rng: Any, assortment: dict[str, list[str]], nth: Any, is_bargain: Any) -> dict[str, Any]:
+    """Return columns of lines: a first purchase is mostly front-end, later ones mostly core.
+
+    nth: of a customer's purchases, from 0.  is_bargain: sold to who buys at bargain prices only.
+    """
     import numpy as np
 
     skus = np.array(assortment["sku"], dtype=object)
     prices = np.array(assortment["price"], dtype=object)
-    counts = [count for _kind, count, _low, _high in ASSORTMENT]
+    costs = np.array(assortment["cost"], dtype=object)
+    cents = np.array([int(price.replace(".", "")) for price in assortment["price"]])
+    counts = [kind[1] for kind in ASSORTMENT]
     shares = np.where((nth == 0)[:, None], (0.7, 0.2, 0.1), (0.1, 0.7, 0.2)).cumsum(axis=1)
     kinds = (rng.random(len(nth))[:, None] > shares[:, :2]).sum(axis=1)
     first = np.array([0, counts[0], counts[0] + counts[1]])[kinds]
-    products = first + (rng.random(len(nth)) * np.array(counts)[kinds]).astype("int64")
+    of_kind = np.array(counts)[kinds]
+    is_offered = (kinds == 1) & (rng.random(len(nth)) < SHARE_OF_OFFERED)
+    products = first + (rng.random(len(nth)) * np.where(is_offered, OFFERED, of_kind)).astype(
+        "int64"
+    )
     quantities = np.minimum(1 + rng.poisson(0.3, len(nth)), 5)
-    discounted = rng.random(len(nth)) < SHARE_DISCOUNTED
+    discounted = np.where(rng.random(len(nth)) < SHARE_DISCOUNTED, 50, 0)
+    bargain = cents[products] * quantities * BARGAIN // 100
+    off = np.where(is_bargain, bargain, np.minimum(discounted, cents[products]))
     return {
         "sku": skus[products],
         "unit_price": prices[products],
         "quantity": quantities.astype(str).astype(object),
-        "discount": np.where(discounted, "0.50", "").astype(object),
+        "discount": np.array([_money(cents) if cents else "" for cents in off.tolist()], object),
+        "unit_cost": costs[products],
     }

@@ -9,8 +9,11 @@ from feedback.services.complaints import (
 )
 from feedback.services.past import (
     PastComplaint,
+    PastInvitation,
     PastResponse,
+    past_survey,
     record_past_complaints,
+    record_past_invitations,
     record_past_responses,
 )
 from feedback.services.surveys import (
@@ -32,6 +35,7 @@ __all__ = [
     "ComplaintNotResolved",
     "InvitationExpired",
     "PastComplaint",
+    "PastInvitation",
     "PastResponse",
     "ScoreOutOfRange",
     "close_complaint",
@@ -40,7 +44,9 @@ __all__ = [
     "invite_customers",
     "open_complaint",
     "open_invitation",
+    "past_survey",
     "record_past_complaints",
+    "record_past_invitations",
     "record_past_responses",
     "record_response",
     "resolve_complaint",

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from common.services import record_event
 from common.time import now
-from feedback.models import Complaint, ComplaintEvent, ComplaintText, Response, Survey
+from feedback.models import (
+    Complaint,
+    ComplaintEvent,
+    ComplaintText,
+    Invitation,
+    Response,
+    Survey,
+)
 from feedback.services.surveys import ensure_nps_survey
 
 CHUNK = 500
@@ -18,12 +25,23 @@ CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class PastResponse:
-    """An answer to a survey of another time. score: 0 to 10."""
+    """An answer to a survey of another time. score: on the scale of the survey's kind."""
 
     external_id: str
     customer_id: int
     score: int
     answered_at: datetime
+    invitation_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PastInvitation:
+    """Somebody who was asked at another time. trigger_key: why, once for ever."""
+
+    trigger_key: str
+    customer_id: int
+    invited_at: datetime
+    is_answered: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +84,37 @@ def past_survey(*, key: str, kind: str) -> Survey:
     return survey
 
 
+@transaction.atomic
+def record_past_invitations(*, survey: Survey, rows: Sequence[PastInvitation]) -> dict[str, int]:
+    """Record who was asked; return the invitations' ids by trigger. A known trigger stays.
+
+    Sends nothing. Record the answers with :func:`record_past_responses`. Three queries.
+    """
+    states = Invitation.State
+    Invitation.objects.bulk_create(
+        [
+            Invitation(
+                survey=survey,
+                customer_id=row.customer_id,
+                trigger_key=row.trigger_key,
+                state=states.RESPONDED if row.is_answered else states.QUEUED,
+                invited_at=row.invited_at,
+                expires_at=row.invited_at + timedelta(days=survey.valid_days),
+            )
+            for row in rows
+        ],
+        ignore_conflicts=True,
+        batch_size=CHUNK,
+    )
+    if rows:
+        first = min(row.invited_at for row in rows)
+        Survey.objects.filter(pk=survey.pk, frozen_at__isnull=True).update(frozen_at=first)
+    found = Invitation.objects.filter(
+        survey=survey, trigger_key__in=[row.trigger_key for row in rows]
+    )
+    return dict(found.values_list("trigger_key", "pk"))
+
+
 def record_past_responses(
     *, survey: Survey, rows: Sequence[PastResponse], actor: str, is_simulated: bool = False
 ) -> int:
@@ -93,6 +142,7 @@ def _record_responses(
                 kind=survey.kind,
                 external_id=row.external_id,
                 customer_id=row.customer_id,
+                invitation_id=row.invitation_id,
                 score=row.score,
                 is_simulated=is_simulated,
                 answered_at=row.answered_at,

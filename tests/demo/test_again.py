@@ -45,6 +45,7 @@ def demo(request, tmp_path, settings):
         "locations": dataset.locations,
         "products": dataset.products,
         "customers": dataset.customers,
+        "leads": dataset.leads,
         "orders": dataset.orders(None, None),
     }
 
