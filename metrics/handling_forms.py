@@ -30,6 +30,7 @@ class RuleForm(forms.Form):
     )
     due_days = forms.IntegerField(
         label=_("Days for it"),
+        initial=USUAL_DAYS,
         min_value=1,
         max_value=LONGEST_DAYS,
         widget=forms.NumberInput(INPUT | {"inputmode": "numeric"}),

@@ -10,6 +10,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
+from common.display import format_number
 from metrics.figures import SMALL_N, TOO_FEW, so_far
 from metrics.intervals import newcombe
 from metrics.kpis.base import Kpi
@@ -24,7 +25,7 @@ from metrics.words import Shown, can_show_so_far, show
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One value. cells: its figures, None where there is none.
+    """One value. cells: its figures, None where there is none.  absent: what stands there then.
 
     number: its place, from 1; hint: its code; url: the same page of it alone, where there is one;
     excess: by how many points the first figure is over its limit; words: how it stands to the best.
@@ -35,8 +36,14 @@ class Row:
     hint: str
     url: str
     cells: list[Shown | None]
+    absent: list[str]
     excess: Decimal | None
     words: str
+
+    @property
+    def told(self) -> list[tuple[Shown | None, str]]:
+        """Its cells, each with what stands there where there is no figure."""
+        return list(zip(self.cells, self.absent, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +148,22 @@ def _table(
         (label, hint, url, [cells[place] for place in kept]) for label, hint, url, cells in rows
     ]
     rows.sort(key=lambda row: (*_rank(row[3][0]), row[0]))
+    # Counts of nothing are not kept, so where others have some it is none.
+    absent = [format_number(0) if one.kpi.unit == "count" else "–" for one in told]
     return Compared(
         title=title,
         columns=[(one.kpi, one.shown.period) for one in told],
         rows=[
-            Row(number, label, hint, url, cells, _excess(cells[0]), _words(rows[0][3][0], cells[0]))
+            Row(
+                number=number,
+                label=label,
+                hint=hint,
+                url=url,
+                cells=cells,
+                absent=absent,
+                excess=_excess(cells[0]),
+                words=_words(rows[0][3][0], cells[0]),
+            )
             for number, (label, hint, url, cells) in enumerate(rows, start=1)
         ],
     )

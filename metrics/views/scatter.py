@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from math import sqrt
+from math import ceil, floor, sqrt
 
 from metrics.kpis.base import Kpi
 from metrics.views.compared import Compared, value_of
@@ -14,8 +14,9 @@ from metrics.words import Shown, show_value
 WIDTH, HEIGHT = 640, 340
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 20, 44
 SMALLEST, LARGEST = 9, 26  # radius
-TICKS = 4
+TICKS = 4  # steps of an axis, about
 MARGIN = Decimal("0.12")  # of the range, around the outermost points
+ROUND_STEPS = (Decimal(1), Decimal(2), Decimal(5), Decimal(10))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Scatter:
-    """The drawing, in a box of WIDTH × HEIGHT."""
+    """The drawing, in a box of WIDTH × HEIGHT. left_out: how many rows say too little to stand."""
 
     x_title: str
     y_title: str
@@ -50,6 +51,7 @@ class Scatter:
     x_ticks: list[Tick]
     y_ticks: list[Tick]
     points: list[Point]
+    left_out: int
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
@@ -77,8 +79,9 @@ def scatter_of(compared: Compared | None, *, x: str, y: str, size: str) -> Scatt
     if len(drawn) < 2:
         return None
     x_kpi, y_kpi = compared.kpis[places[x]], compared.kpis[places[y]]
-    x_low, x_high = _range(x_kpi, [across for _row, across, _up, _third in drawn])
-    y_low, y_high = _range(y_kpi, [up for _row, _across, up, _third in drawn])
+    x_marks = _marks(x_kpi, [across for _row, across, _up, _third in drawn])
+    y_marks = _marks(y_kpi, [up for _row, _across, up, _third in drawn])
+    (x_low, x_high), (y_low, y_high) = (x_marks[0], x_marks[-1]), (y_marks[0], y_marks[-1])
     most = max((abs(third) for *_rest, third in drawn if third is not None), default=Decimal(0))
     points = [
         Point(
@@ -97,26 +100,41 @@ def scatter_of(compared: Compared | None, *, x: str, y: str, size: str) -> Scatt
         x_title=str(x_kpi.title),
         y_title=str(y_kpi.title),
         size_title=str(compared.kpis[places[size]].title) if size in places else "",
-        x_ticks=_ticks(x_kpi, x_low, x_high, LEFT, WIDTH - RIGHT),
-        y_ticks=_ticks(y_kpi, y_low, y_high, HEIGHT - BOTTOM, TOP),
+        x_ticks=_ticks(x_kpi, x_marks, LEFT, WIDTH - RIGHT),
+        y_ticks=_ticks(y_kpi, y_marks, HEIGHT - BOTTOM, TOP),
         points=sorted(points, key=lambda point: -point.radius),  # small ones lie on top
+        left_out=len(compared.rows) - len(drawn),
     )
 
 
-def _range(kpi: Kpi, values: Sequence[Decimal]) -> tuple[Decimal, Decimal]:
-    low, high = min(values), max(values)
-    margin = (high - low) * MARGIN or abs(high) * MARGIN or Decimal(1)
-    low, high = low - margin, high + margin
-    return (max(low, Decimal(0)), min(high, Decimal(100))) if kpi.unit == "percent" else (low, high)
+def _marks(kpi: Kpi, values: Sequence[Decimal]) -> list[Decimal]:
+    """Return the round values of an axis, from below the smallest value to above the largest."""
+    smallest, largest = min(values), max(values)
+    margin = (largest - smallest) * MARGIN or abs(largest) * MARGIN or Decimal(1)
+    low, high = smallest - margin, largest + margin
+    if kpi.unit == "percent":
+        low, high = max(low, Decimal(0)), min(high, max(largest, Decimal(100)))
+    elif kpi.unit == "score" and kpi.factor == 100:
+        low, high = max(low, Decimal(-100)), min(high, Decimal(100))
+    step = _round_step((high - low) / TICKS)
+    first, last = floor(low / step), ceil(high / step)
+    return [step * number for number in range(first, max(last, first + 1) + 1)]
+
+
+def _round_step(least: Decimal) -> Decimal:
+    """Return the smallest of 1, 2 and 5 times a power of ten that is not below ``least``."""
+    power = Decimal(1).scaleb(least.adjusted())
+    return next(power * step for step in ROUND_STEPS if power * step >= least)
 
 
 def _place(value: Decimal, low: Decimal, high: Decimal, start: int, end: int) -> float:
     return round(float(start + (value - low) / (high - low) * (end - start)), 1)
 
 
-def _ticks(kpi: Kpi, low: Decimal, high: Decimal, start: int, end: int) -> list[Tick]:
-    steps = [low + (high - low) * number / TICKS for number in range(TICKS + 1)]
-    return [Tick(_place(step, low, high, start, end), show_value(kpi, step)) for step in steps]
+def _ticks(kpi: Kpi, marks: Sequence[Decimal], start: int, end: int) -> list[Tick]:
+    return [
+        Tick(_place(mark, marks[0], marks[-1], start, end), show_value(kpi, mark)) for mark in marks
+    ]
 
 
 def _radius(value: Decimal | None, most: Decimal) -> float:

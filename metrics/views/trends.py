@@ -78,6 +78,8 @@ def trend_chart(
         by_period = {one.period: _drawn(figure_from(one)) for one in whole}
         values = [by_period.get(figure.period) for figure in figures]
         chart["series"].append({"name": gettext("All customers"), "values": scaled(values)})
+    if kpi.unit == "score" and kpi.factor == 100:
+        chart["end"] = 100
     if kpi.unit == "money":
         chart["currency"] = currency_of(kpi)
     if kpi.limit is not None:

@@ -28,6 +28,7 @@
  *             "heat": one series per row
  *   unit      "percent" (values are ratios: 0.071 is shown as 7.1 %) | "money" | "count" | "score"
  *   currency  "USD" …, with unit "money"
+ *   end       where the scale ends; of shares it is 100 %
  *   complete  [true, …, false]  optional, per label: false = not fully observed, drawn hollow
  *   limit     {value, label}    optional: a threshold line;  target: the same, what is to be reached
  *   totals    "bridge": [true, false, …, true]  per label: a sum, or a step (its value signed) to the next one
@@ -163,7 +164,31 @@
     ];
   }
 
-  function options(data) {
+  // Shares end at 100 % and net scores at 100; room above that would promise what can't be.
+  function scale(data) {
+    const end = data.end || (data.unit === "percent" && 1);
+    const shown = data.series
+      .flatMap((series) => [...series.values, ...(series.low || []), ...(series.high || [])])
+      .concat(data.limit ? data.limit.value : null, data.target ? data.target.value : null)
+      .map(number)
+      .filter((value) => value !== null);
+    const [least, most] = [Math.min(...shown), Math.max(...shown)];
+    if (data.type === "bridge" || !end || most > end || most < 0.75 * end) return {};
+    const room = end - (data.type === "line" ? least : Math.min(0, least));
+    const interval = [0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5].map((part) => part * end).find((one) => room <= 5 * one);
+    const steps = Math.max(1, Math.ceil((room - 1e-9) / interval));
+    return { max: end, min: end - steps * interval, interval };
+  }
+
+  // Names under few bars stand whole, in several lines where they must.
+  function barLabels(data, width) {
+    const each = Math.floor(width / data.labels.length) - 8;
+    return data.type === "bridge" || (data.type === "bar" && each >= 60)
+      ? { interval: 0, width: Math.min(each, 84), overflow: "break" }
+      : { hideOverlap: true };
+  }
+
+  function options(data, width) {
     const ink = css("--chart-ink");
     const grid = css("--chart-grid");
     const surface = css("--chart-surface");
@@ -224,15 +249,13 @@
         boundaryGap: data.type !== "line",
         axisLine: { lineStyle: { color: grid } },
         axisTick: { show: false },
-        axisLabel:
-          data.type === "bridge"
-            ? { color: ink, interval: 0, width: 84, overflow: "break", margin: 10 }
-            : { color: ink, hideOverlap: true, margin: 10 },
+        axisLabel: { color: ink, margin: 10, ...barLabels(data, width) },
       },
       yAxis: {
         type: "value",
         scale: data.type === "line",
         splitNumber: 4,
+        ...scale(data),
         axisLabel: { color: ink, formatter: (value) => show(value) },
         splitLine: { lineStyle: { color: grid } },
       },
@@ -246,7 +269,7 @@
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", caption ? caption.textContent.trim() : "");
     const chart = window.echarts.init(canvas, null, { renderer: "canvas" });
-    chart.setOption(options(data));
+    chart.setOption(options(data, canvas.clientWidth));
     const links = data.series.map((series) => series.links);
     if (links.some(Boolean)) {
       chart.on("click", (event) => {
@@ -395,7 +418,7 @@
   document.addEventListener("keepwell:theme", () => {
     for (const [figure, { chart, data }] of drawn) {
       if (figure.isConnected) {
-        chart.setOption(options(data), true);
+        chart.setOption(options(data, chart.getWidth()), true);
       } else {
         chart.dispose();
         drawn.delete(figure);

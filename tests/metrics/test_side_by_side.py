@@ -1,0 +1,80 @@
+"""Figures of shops side by side: round axes, what isn't drawn, counts of nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from metrics.kpis import KPIS
+from metrics.views.scatter import _marks
+from tests.metrics.snapshots import make_figure, make_run, make_slice
+from tests.metrics.test_pages import text
+from tests.metrics.worlds import customers
+
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+QUARTER = "2025-Q4"
+NORTH, SOUTH, WEST = "location=north", "location=south", "location=west"
+
+
+@pytest.fixture
+def browser(client_for: Callable[[User], Client], mara: User) -> Client:
+    return client_for(mara)
+
+
+@pytest.fixture
+def run() -> Any:
+    """Three shops, of which two have answers and one has complaints."""
+    found = make_run()
+    people = customers(18)
+    for place, dimension in enumerate((NORTH, SOUTH, WEST)):
+        mine = people[6 * place : 6 * place + 6]
+        make_slice(found, dimension, mine, f"Shop {dimension[9:]}")
+    for key in ("retention_rate", "complaint_rate"):
+        make_figure(found, key, QUARTER, numerator=150, denominator=300)
+        for dimension in (NORTH, SOUTH, WEST):
+            numbers = {"numerator": 50, "denominator": 100}
+            make_figure(found, key, QUARTER, dimension=dimension, **numbers)
+    make_figure(found, "nps", QUARTER, denominator=80, value=Decimal(45))
+    make_figure(found, "nps", QUARTER, dimension=NORTH, denominator=40, value=Decimal(97))
+    make_figure(found, "nps", QUARTER, dimension=SOUTH, denominator=40, value=Decimal(-7))
+    make_figure(found, "complaints", QUARTER, numerator=3)
+    make_figure(found, "complaints", QUARTER, dimension=WEST, numerator=3)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "marks"),
+    [
+        ("retention_rate", ("57.6", "77.8"), (50, 60, 70, 80, 90)),
+        ("retention_rate", ("50", "50"), (40, 45, 50, 55, 60)),
+        ("retention_rate", ("98", "100"), (97, 98, 99, 100)),
+        ("retention_rate", ("0", "3"), (0, 1, 2, 3, 4)),
+        ("nps", ("-7", "97"), (-50, 0, 50, 100)),
+        ("ces", ("4.2", "5.1"), (4, Decimal("4.5"), 5, Decimal("5.5"))),
+    ],
+)
+def test_an_axis_has_round_marks_and_ends_where_the_figure_does(
+    key: str, values: tuple[str, str], marks: tuple[int, ...]
+) -> None:
+    assert _marks(KPIS[key], [Decimal(value) for value in values]) == list(marks)
+
+
+def test_shops_that_say_too_little_are_counted_below_the_drawing(browser: Client, run: Any) -> None:
+    content = browser.get("/metrics/shops/").content.decode()
+    assert content.count("<circle") == 2
+    words = text(browser, "/metrics/shops/")
+    assert "1 is not drawn: too little is known of it." in words
+    assert re.search(r"97 answers: 40", words)
+
+
+def test_a_shop_without_complaints_has_none_not_a_dash(browser: Client, run: Any) -> None:
+    words = text(browser, "/metrics/complaint-figures/")
+    table = words[words.index("By shop") : words.index("What it means")]
+    assert re.search(r"Shop west 50.0 %.* 3 ", table)
+    assert re.search(r"Shop north 50.0 % 50 / 100 [^S]*certain. 0 ", table)
