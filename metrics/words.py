@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from math import sqrt
+from math import ceil, sqrt
 from typing import Any
 
 from django.urls import reverse
@@ -60,9 +60,11 @@ def show_value(kpi: Kpi, value: Decimal | None) -> str:
     if kpi.unit == "percent":
         return format_percent(value / HUNDRED)
     if kpi.unit == "days":
-        days = format_number(value, 0 if value >= HUNDRED else 1)
-        # The plural follows the whole days.
-        return ngettext("%(count)s day", "%(count)s days", int(value)) % {"count": days}
+        is_whole = value >= HUNDRED or value == int(value)
+        days = format_number(value, 0 if is_whole else 1)
+        # Parts of a day take the plural of two: 1.5 days, 21,5 дня.
+        plural = round(value) if is_whole else 2
+        return ngettext("%(count)s day", "%(count)s days", plural) % {"count": days}
     if kpi.unit == "per_1000":
         return format_number(value, 1)
     if kpi.unit == "ratio":
@@ -149,6 +151,8 @@ class Shown:
     @property
     def numerator_url(self) -> str:
         """The people of the numerator: exactly as many as it is, or those behind its money."""
+        if not self.figure.numerator:
+            return ""
         return self._people_of(NUMERATOR, self.figure.kpi.numerator_is_money)
 
     @property
@@ -213,7 +217,7 @@ def show(figure: Figure, starts_on: date | None) -> Shown:
         low=figure.low,
         high=figure.high,
         limit=kpi.limit,
-        smallest=-100 if kpi.unit == "score" and kpi.factor == 100 else 0,
+        smallest=_scale_start(figure),
         largest=_scale_end(figure),
     )
 
@@ -312,9 +316,9 @@ def _count_words(figure: Figure) -> str:
     if kpi.key == "average_order_value":
         return _("%(denominator)s purchases.") % counts
     if kpi.interval == "quantile":
-        return _("The middle of %(denominator)s.") % counts
+        return _("The middle one of %(denominator)s.") % counts
     if kpi.unit in ("money", "ratio", "days"):
-        return _("%(numerator)s over %(denominator)s.") % counts
+        return _("%(numerator)s divided by %(denominator)s.") % counts
     return _("%(numerator)s of %(denominator)s.") % counts
 
 
@@ -356,10 +360,22 @@ def _notes(figure: Figure, *, everywhere: bool = True) -> list[str]:
     return notes
 
 
+def _scale_start(figure: Figure) -> int:
+    """Where the band's scale begins: net scores at -100, what fell below 0 by tens below."""
+    if figure.kpi.unit == "score" and figure.kpi.factor == 100:
+        return -100
+    return min(0, -_tens_above(-(figure.low or Decimal(0))))
+
+
 def _scale_end(figure: Figure) -> int:
-    """Where the band's scale ends: shares to 100 %, small ones and money nearer."""
+    """Where the band's scale ends: shares at 100 % or tens above, small ones and money nearer."""
     is_share = figure.kpi.unit == "percent" or figure.kpi.factor == 100
     if not is_share or figure.kpi.limit is not None:
         top = max(figure.high or 0, (figure.kpi.limit or 0) * 2)
         return int(top * Decimal("1.25")) + 1
-    return 100
+    return max(100, _tens_above(figure.high or Decimal(0)))
+
+
+def _tens_above(number: Decimal) -> int:
+    """The next multiple of ten that is no less."""
+    return ceil(number / 10) * 10

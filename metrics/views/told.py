@@ -91,7 +91,9 @@ def tell(
         place = periods.index(chosen) + 1
         following = periods[place] if place < len(periods) else None
         if following is not None and following.denominator and not following.is_complete:
-            told.so_far = _shown(following)
+            shown = _shown(following)
+            if so_far(shown.figure) is not None:  # a median has nothing to say before its end
+                told.so_far = shown
     return told
 
 

@@ -115,10 +115,51 @@ def test_the_bridge_of_retention_adds_up_and_leads_to_the_people(
 
 def test_shops_stand_beside_everybody(browser: Client, retention: list[Any]) -> None:
     words = text(browser, "/metrics/retention/")
-    assert re.search(r"All customers 75\.0 % [\d. %–]+ 30 40", words)
-    assert re.search(r"North Street 90\.0 % [\d. %–]+ 18 20", words)
-    assert re.search(r"South Street 60\.0 % [\d. %–]+ 12 20", words)
+    # Once below the value, for phones, and once in columns of their own.
+    for label, value, top, bottom in (
+        ("All customers", "75.0", 30, 40),
+        ("North Street", "90.0", 18, 20),
+        ("South Street", "60.0", 12, 20),
+    ):
+        counted = rf"{top} / {bottom} Likely between [\d. %–]+ {top} {bottom}"
+        assert re.search(rf"{label} {re.escape(value)} % {counted}", words), label
     assert "Nothing is kept of these" in text(browser, "/metrics/retention/?by=tag")
+
+
+def test_bands_below_each_other_have_one_scale_and_the_largest_shop_stands_first(
+    browser: Client,
+) -> None:
+    run, key = make_run(), "net_revenue_retention"
+    figures = (
+        ("", 90, 150, "82", "99"),
+        ("small", 20, 10, "120", "246"),
+        ("big", 50, 90, "20", "80"),
+    )
+    for name, top, bottom, low, high in figures:
+        make_figure(
+            run,
+            key,
+            "2025-Q4",
+            dimension=f"location={name}" if name else "",
+            numerator=top,
+            denominator=bottom,
+            bounds=(Decimal(low), Decimal(high)),
+        )
+        if name:
+            make_slice(run, f"location={name}", customers(6), f"{name} shop".capitalize())
+    context = browser.get("/metrics/revenue/").context["by_slice"]
+    assert [row.label for row in context["rows"]] == ["Big shop", "Small shop"]
+    shown = [context["whole"], *(row.shown for row in context["rows"])]
+    assert {(one.smallest, one.largest) for one in shown} == {(0, 250)}
+
+
+def test_a_figure_that_says_nothing_of_anybody_is_not_cut(browser: Client) -> None:
+    run = make_run()
+    make_figure(run, "clv_historic", "", numerator=0, denominator=0, value=None)
+    make_slice(run, "location=north", customers(6), "North Street")
+    words = text(browser, "/metrics/value/")
+    assert "no data" in words
+    assert "Nothing is kept of these" not in words
 
 
 def test_the_bridge_of_revenue_adds_up(browser: Client, revenue: list[Any]) -> None:

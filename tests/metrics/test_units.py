@@ -22,7 +22,7 @@ from metrics.intervals import (
 from metrics.kpis import KPIS
 from metrics.kpis.base import Amounts, Kpi, Measure, Values
 from metrics.windows import window_of
-from metrics.words import show, show_period
+from metrics.words import show, show_period, show_value
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BASE = KPIS["retention_rate"]
@@ -96,8 +96,43 @@ def test_a_median_takes_the_middle_and_its_bounds_by_rank() -> None:
     # Of 11 values the 2nd and the 10th bound the median with 98.8 %; the 3rd and 9th with 93.5.
     assert (found.value, found.low, found.high) == (Decimal(6), Decimal(2), Decimal(10))
     assert (found.numerator, found.denominator) == (66, 11)
-    assert show(found, None).value == "6.0 days"
+    assert show(found, None).value == "6 days"
     assert so_far(replace_value(found, None)) is None
+
+
+@pytest.mark.parametrize(
+    ("days", "said", "russian"),
+    [
+        ("1", "1 day", "1 день"),
+        ("21", "21 days", "21 день"),
+        ("21.5", "21.5 days", "21,5 дня"),
+        ("0.5", "0.5 days", "0,5 дня"),
+        ("100.4", "100 days", "100 дней"),
+    ],
+)
+def test_days_have_their_plural_and_no_empty_decimals(days: str, said: str, russian: str) -> None:
+    one = kpi(unit="days", interval="quantile")
+    assert show_value(one, Decimal(days)) == said
+    with override("ru"):
+        assert show_value(one, Decimal(days)) == russian
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ends"),
+    [
+        ("20", "60", (0, 100)),
+        ("70", "129.5", (0, 130)),
+        ("106.4", "246.1", (0, 250)),
+        ("-13", "40", (-20, 100)),
+        ("-10", "100", (-10, 100)),
+    ],
+)
+def test_the_band_of_a_share_reaches_as_far_as_its_interval(
+    low: str, high: str, ends: tuple[int, int]
+) -> None:
+    found = figure(kpi(numerator_unit="money"), Measure(500_000, 1_000_000))
+    shown = show(replace(found, low=Decimal(low), high=Decimal(high)), None)
+    assert (shown.smallest, shown.largest) == ends
 
 
 def replace_value(figure: Figure, value: Decimal | None) -> Figure:
