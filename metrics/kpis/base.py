@@ -14,6 +14,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from metrics.needs import needs_words
+
 Unit = Literal["percent", "money", "score", "days", "ratio", "count", "per_1000"]
 CountUnit = Literal["count", "money"]
 Interval = Literal["wilson", "newcombe", "mean", "adjusted_wald", "ratio", "quantile", "none"]
@@ -173,6 +175,11 @@ class Kpi:
     def all_sets(self) -> dict[str, Promise | str]:
         """Every set of people behind it, with what it is called."""
         return {**self.sets, **self.more_sets}
+
+    @property
+    def takes(self) -> Promise | str:
+        """What has to be known before it can be told, for people; empty: purchases are enough."""
+        return needs_words(self.key, self.needs)
 
     @property
     def numerator_is_money(self) -> bool:

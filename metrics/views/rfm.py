@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from accounts.permissions import roles_required
@@ -27,6 +28,7 @@ from metrics.views.sections import metrics_sections
 from metrics.views.segments import segment_choices
 
 BEST, SLIPPING = "champions", ("cant_lose", "at_risk")
+FEWEST = 25  # customers; of fewer, fifths say nothing of how often or how lately they bought
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +74,17 @@ def _found(run: RecomputeRun, chosen: str) -> dict[str, Any]:
     places = list_places(run, RFM, dimension=chosen)
     slices = list_slices(run)
     parts = _parts(places, chosen)
-    by_code = {part.segment.code: part for part in parts}
+    everybody = sum(place.customers for place in places)
+    is_telling = everybody >= FEWEST
+    by_code = {part.segment.code: part for part in parts} if is_telling else {}
     slipping = [by_code[code] for code in SLIPPING if code in by_code]
     return {
         "segments": segment_choices(slices),
         "segment_label": next((segment_name(one) for one in slices if one.dimension == chosen), ""),
         "parts": parts,
         "export_query": urlencode({"map": RFM, "segment": chosen}),
-        "sentence": _sentence(by_code.get(BEST)),
+        "is_telling": is_telling,
+        "sentence": _sentence(by_code.get(BEST)) if is_telling else _too_few(everybody),
         "slipping": slipping,
         "slipping_count": sum(part.customers for part in slipping),
         "slipping_amount": money(_sum(slipping)),
@@ -124,6 +129,14 @@ def _parts(places: list[Place], chosen: str) -> list[Part]:
             )
         )
     return found
+
+
+def _too_few(everybody: int) -> str:
+    return ngettext(
+        "%(count)s customer only: the parts say little of so few.",
+        "%(count)s customers only: the parts say little of so few.",
+        everybody,
+    ) % {"count": everybody}
 
 
 def _sentence(best: Part | None) -> str:

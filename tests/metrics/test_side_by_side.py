@@ -13,6 +13,7 @@ from django.test import Client
 from accounts.models import User
 from metrics.kpis import KPIS
 from metrics.views.scatter import _marks
+from tests.metrics.found import found_place
 from tests.metrics.snapshots import make_figure, make_run, make_slice
 from tests.metrics.test_pages import text
 from tests.metrics.worlds import customers
@@ -78,3 +79,31 @@ def test_a_shop_without_complaints_has_none_not_a_dash(browser: Client, run: Any
     table = words[words.index("By shop") : words.index("What it means")]
     assert re.search(r"Shop west 50.0 %.* 3 ", table)
     assert re.search(r"Shop north 50.0 % 50 / 100 [^S]*certain. 0 ", table)
+
+
+def test_a_figure_without_data_says_what_it_takes(browser: Client, run: Any) -> None:
+    make_figure(run, "funnel_first_to_paid", QUARTER, numerator=1, denominator=9)
+    make_figure(run, "funnel_lead_to_first", QUARTER, value=None)
+    words = text(browser, "/metrics/funnel/")
+    assert words.count("It takes people who enquired: bring them in with the import.") == 1
+    assert "It takes products" not in words  # there are some
+
+
+def test_purchases_are_enough_for_figures_that_need_no_more() -> None:
+    assert KPIS["retention_rate"].takes == ""
+    assert str(KPIS["cost_to_retain"].takes).startswith("It takes what marketing and service cost")
+
+
+def test_the_parts_of_the_rfm_map_are_not_described_of_too_few(browser: Client, run: Any) -> None:
+    people = customers(25)
+    found_place(run, "rfm", 1, 1, people[:24], "300")
+    words = text(browser, "/metrics/rfm/")
+    assert "24 customers only: the parts say little of so few." in words
+    assert "Hibernating 24 100.0 % $300" in words
+    assert "Bought seldom, and long ago." not in words
+    assert "One cheap reminder" not in words
+    found_place(run, "rfm", 5, 5, people[24:], "40")
+    words = text(browser, "/metrics/rfm/")
+    assert "4.0 % of the customers are champions" in words
+    assert "Hibernating Bought seldom, and long ago. 24 96.0 %" in words
+    assert "One cheap reminder" in words
