@@ -56,6 +56,22 @@ def net_retention(orders: Orders, windows: list[Window]) -> dict[str, Measure]:
     return _by_window(orders, windows, measure)
 
 
+def lapsed(orders: Orders, windows: list[Window]) -> dict[str, Measure]:
+    """Kernel of Σ before of those who brought nothing after / Σ before."""
+
+    def measure(kept: Kept) -> Measure:
+        was, now = kept.before.amounts, kept.after.of(kept.before.codes)
+        return Measure(
+            int(was[now == 0].sum()),
+            kept.before_sum,
+            detail=0.0,
+            sets={NUMERATOR: kept.sets[LOST], DENOMINATOR: kept.sets[DENOMINATOR]},
+            amounts=Parts(kept, lambda before, after: np.where(after == 0, before, 0)),
+        )
+
+    return _by_window(orders, windows, measure)
+
+
 @dataclass(frozen=True)
 class Kept:
     """Revenue of a window's two ends, of those who brought some before; sums in 1/10,000."""

@@ -38,6 +38,16 @@ def define_net_retention(facts: Any, windows: Any) -> Expression:
     return _expression(both, both.after, both.after > 0)
 
 
+def define_lapsed(facts: Any, windows: Any) -> Expression:
+    """Σ before of those who brought nothing after / Σ before."""
+    import ibis
+
+    both = before_and_after(facts, windows)
+    is_lost = both.after == 0
+    numerator = ibis.ifelse(is_lost, both.before, ibis.literal(0, "int64"))
+    return _of_people(both, numerator, {NUMERATOR: both.filter(is_lost), DENOMINATOR: both})
+
+
 def before_and_after(facts: Any, windows: Any) -> Any:
     """Customers with revenue before: ``window, customer_id, before, after``, 1/10,000."""
     import ibis
@@ -82,8 +92,6 @@ def money_in_and_out(facts: Any) -> Any:
 
 
 def _expression(both: Any, numerator: Any, is_in_numerator: Any) -> Expression:
-    import ibis
-
     after, before = both.after, both.before
     sets = {
         NUMERATOR: is_in_numerator,
@@ -92,11 +100,17 @@ def _expression(both: Any, numerator: Any, is_in_numerator: Any) -> Expression:
         EXPANDED: after > before,
     }
     people = {name: both.filter(chosen) for name, chosen in sets.items()} | {DENOMINATOR: both}
+    return _of_people(both, numerator, people)
+
+
+def _of_people(both: Any, numerator: Any, people: dict[str, Any]) -> Expression:
+    import ibis
+
     amounts = both.select(
         "window",
         "customer_id",
         numerator=numerator.cast("int64"),
-        denominator=before,
+        denominator="before",
         detail=ibis.literal(0.0),
     )
     members = {name: table.select("window", "customer_id") for name, table in people.items()}
@@ -198,4 +212,30 @@ NET_REVENUE_RETENTION = Kpi(
     looks_back=True,
 )
 
-KPIS = (REVENUE_CHURN_GROSS, REVENUE_CHURN_NET, NET_REVENUE_RETENTION)
+REVENUE_LAPSED = Kpi(
+    key="revenue_lapsed",
+    title=_("Revenue of those who lapsed"),
+    words=_(
+        "The part of the revenue lost that is due to customers who brought nothing in the 90 days "
+        "before the end of the period: what they brought in the 90 days before it began, out of "
+        "what all brought then. The rest of the loss is due to those who bought less."
+    ),
+    example=_(
+        "Three customers brought 100, 80 and 60 before, together 240. The first lapsed: 100 of "
+        "240, 41.7 %."
+    ),
+    unit="percent",
+    window=WINDOW,
+    interval="ratio",
+    define=define_lapsed,
+    kernel=_kernel("lapsed"),
+    sets={NUMERATOR: _("Lapsed"), DENOMINATOR: _("With revenue at the start")},
+    group="revenue",
+    numerator_unit="money",
+    denominator_unit="money",
+    reads=("refunds",),
+    looks_back=True,
+    more_is_better=False,
+)
+
+KPIS = (REVENUE_CHURN_GROSS, REVENUE_CHURN_NET, NET_REVENUE_RETENTION, REVENUE_LAPSED)

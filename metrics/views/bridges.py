@@ -72,10 +72,12 @@ def people_bridge(told: Told) -> Bridge | None:
     return _bridge(steps, _("Customers"))
 
 
-def revenue_bridge(gross: Told, net: Told) -> Bridge | None:
+def revenue_bridge(gross: Told, net: Told, lapsed: Told | None = None) -> Bridge | None:
     """Return revenue before, what was lost, what was gained, and what is kept.
 
-    gross, net: revenue lost and revenue lost net, of one period.  None without revenue before.
+    gross, net: revenue lost and revenue lost net, of one period.  lapsed: the part of it that went
+    with those who lapsed; without, as of runs before it was kept, the loss is one step.  None
+    without revenue before.
     """
     lost, change = Decimal(gross.shown.figure.numerator), Decimal(net.shown.figure.numerator)
     before = Decimal(gross.shown.figure.denominator)
@@ -86,9 +88,16 @@ def revenue_bridge(gross: Told, net: Told) -> Bridge | None:
     def links(*names: str) -> list[tuple[str, int, str]]:
         return [(str(sets[n]["label"]), sets[n]["size"], sets[n]["url"]) for n in names]
 
+    losses = [Step(str(_("Lapsed or bought less")), -lost, False, True, links(LOST, CONTRACTED))]
+    if lapsed is not None:
+        gone = Decimal(lapsed.shown.figure.numerator)
+        losses = [
+            Step(str(sets[LOST]["label"]), -gone, False, True, links(LOST)),
+            Step(str(sets[CONTRACTED]["label"]), gone - lost, False, True, links(CONTRACTED)),
+        ]
     steps = [
         Step(str(_("Brought before")), before, True, True, links(DENOMINATOR)),
-        Step(str(_("Lapsed or bought less")), -lost, False, True, links(LOST, CONTRACTED)),
+        *losses,
         Step(str(_("Bought more")), lost - change, False, True, links(EXPANDED)),
         Step(str(_("Bring now")), before - change, True, True),
     ]

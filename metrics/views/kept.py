@@ -46,7 +46,7 @@ def revenue(request: HttpRequest) -> HttpResponse:
         told = {one.kpi.key: one for one in context["others"]}
         gross, net = told.get("revenue_churn_gross"), told.get("revenue_churn_net")
         if gross and net:
-            context["bridge"] = revenue_bridge(gross, net)
+            context["bridge"] = revenue_bridge(gross, net, told.get("revenue_lapsed"))
     if "bar" in context:
         slices = context["bar"]["slices"]
         context["by_slice"] = by_slice(request, context["asked"], lead, slices)

@@ -12,6 +12,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
+from metrics.models import RecomputeRun
 from tests.budget import assert_query_budget
 from tests.metrics.snapshots import make_figure, make_run, make_slice
 from tests.metrics.test_pages import names, text
@@ -170,6 +171,23 @@ def test_the_bridge_of_revenue_adds_up(browser: Client, revenue: list[Any]) -> N
     assert series["values"] == [240, -130, 30, 140]
     assert found["currency"] == "USD"
     assert "−$130.00 Lapsed 1 customer Bought less 1 customer" in words
+
+
+def test_the_bridge_of_revenue_tells_lapsed_from_bought_less(
+    browser: Client, revenue: list[Any]
+) -> None:
+    run = RecomputeRun.objects.get()
+    sets = {"numerator": revenue[:1], "denominator": revenue}
+    amounts = {"numerator": Decimal(100), "denominator": Decimal(240)}
+    make_figure(run, "revenue_lapsed", "2025-Q4", sets=sets, **amounts)
+    found = chart(browser, "/metrics/revenue/", "bridge")
+    [series] = found["series"]
+    assert series["values"] == [240, -100, -30, 30, 140]
+    assert found["labels"][1:3] == ["Lapsed", "Bought less"]
+    assert [len(names(browser, url)) for url in series["links"][1:3]] == [1, 1]
+    words = text(browser, "/metrics/revenue/")
+    assert "−$100.00 1 customer" in words
+    assert "−$30.00 1 customer" in words
 
 
 def test_of_too_few_people_nothing_is_said_in_a_sentence(browser: Client) -> None:

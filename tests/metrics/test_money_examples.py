@@ -143,12 +143,13 @@ def test_of_240_the_lapsed_and_those_who_bought_less_take_130_along() -> None:
     before = [bought(1, on(2, 1), 100), bought(2, on(2, 1), 80), bought(3, on(2, 1), 60)]
     after = [bought(2, on(5, 1), 50), bought(3, on(5, 1), 90)]
     new, back = [bought(4, on(5, 1), 1_000)], [bought(5, on(1, 1, year=2025)), bought(5, on(5, 1))]
-    kpis = revenue.REVENUE_CHURN_GROSS, revenue.REVENUE_CHURN_NET, revenue.NET_REVENUE_RETENTION
     history = History([long_ago(), *before, *after, *new, *back])
-    gross, net, kept = figures(history, *[(kpi, "2026-Q2") for kpi in kpis])
+    gross, net, kept, lapsed = figures(history, *[(kpi, "2026-Q2") for kpi in revenue.KPIS])
     assert parts(gross) == (Decimal("54.166667"), Decimal(130), Decimal(240))
     assert parts(net) == (Decimal("41.666667"), Decimal(100), Decimal(240))
     assert parts(kept) == (Decimal("58.333333"), Decimal(140), Decimal(240))
+    assert parts(lapsed) == (Decimal("41.666667"), Decimal(100), Decimal(240))
+    assert list(lapsed.sets["numerator"]) == [1]
     names = ("numerator", "denominator", "lost", "contracted", "expanded")
     assert [list(gross.sets[name]) for name in names] == [[1, 2], [1, 2, 3], [1], [2], [3]]
 

@@ -33,6 +33,7 @@ OF_MONEY: list[tuple[Kpi, Oracle]] = [
     (revenue.REVENUE_CHURN_GROSS, revenue_oracles.gross),
     (revenue.REVENUE_CHURN_NET, revenue_oracles.net),
     (revenue.NET_REVENUE_RETENTION, revenue_oracles.kept),
+    (revenue.REVENUE_LAPSED, revenue_oracles.lapsed),
     (value.CLV_HISTORIC, value_oracles.clv),
     (value.UNPROFITABLE_SHARE, value_oracles.unprofitable),
     (costs.COST_TO_ACQUIRE, cost_oracles.to_acquire),

@@ -33,6 +33,12 @@ def kept(asked: Question) -> Answer:
     return _answer(asked, lambda _before, after: after, lambda _before, after: after > 0)
 
 
+def lapsed(asked: Question) -> Answer:
+    found = _answer(asked, lambda b, a: b if a == 0 else 0, lambda _before, after: after == 0)
+    sets = {name: found.sets[name] for name in ("numerator", "denominator")}
+    return Answer(sets=sets, amounts=found.amounts)
+
+
 def _answer(
     asked: Question, numerator: Callable[[int, int], int], counts: Callable[[int, int], bool]
 ) -> Answer:
