@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from metrics.engines.calendar import DAY, micros
 from metrics.engines.kernels_cohorts import Cell, cells_from_rows, cohorts
+from metrics.engines.kernels_money import gross_churn, lapsed, net_churn, net_retention, worth
 from metrics.engines.measures import count
 from metrics.engines.members import Chosen, Ints, by_id
 from metrics.engines.orders import NEVER, Orders, side_by_side
@@ -188,10 +189,15 @@ __all__ = [
     "cells_from_rows",
     "churn",
     "cohorts",
+    "gross_churn",
+    "lapsed",
     "load_orders",
     "micros",
+    "net_churn",
+    "net_retention",
     "repeat_lifetime",
     "repeat_within",
     "retention",
     "source_form",
+    "worth",
 ]

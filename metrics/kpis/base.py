@@ -233,6 +233,17 @@ class Kpi:
         return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:16]
 
 
+def kernel(name: str, **options: Any) -> Callable[[Any, list[Any]], Any]:
+    """Return a kernel of :mod:`metrics.engines.kernels`, which is loaded when it runs."""
+
+    def run(orders: Any, windows: list[Any]) -> Any:
+        from metrics.engines import kernels
+
+        return getattr(kernels, name)(orders, windows, **options)
+
+    return run
+
+
 @cache
 def _source(define: Callable[[Any, Any], Expression]) -> str:
     """The text of a definition and of what stands beside it, without the figures' words."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from metrics.kpis.base import DENOMINATOR, NUMERATOR, Expression, Kpi
+from metrics.kpis.base import DENOMINATOR, NUMERATOR, Expression, Kpi, kernel
 from metrics.kpis.retention import named
 
 REPEAT_DAYS, REPEAT_YEAR_DAYS = 90, 365
@@ -74,24 +74,6 @@ def define_repeat_lifetime(facts: Any, windows: Any) -> Expression:
     )
 
 
-def _repeat_90d_kernel(orders: Any, windows: list[Any]) -> Any:
-    from metrics.engines import kernels
-
-    return kernels.repeat_within(orders, windows, days=REPEAT_DAYS)
-
-
-def _repeat_365d_kernel(orders: Any, windows: list[Any]) -> Any:
-    from metrics.engines import kernels
-
-    return kernels.repeat_within(orders, windows, days=REPEAT_YEAR_DAYS)
-
-
-def _repeat_lifetime_kernel(orders: Any, windows: list[Any]) -> Any:
-    from metrics.engines import kernels
-
-    return kernels.repeat_lifetime(orders, windows)
-
-
 AVERAGE_ORDER_VALUE = Kpi(
     key="average_order_value",
     title=_("Average purchase"),
@@ -125,7 +107,7 @@ REPEAT_PURCHASE_RATE_90D = Kpi(
     window=f"{REPEAT_DAYS} days",
     interval="wilson",
     define=define_repeat_90d,
-    kernel=_repeat_90d_kernel,
+    kernel=kernel("repeat_within", days=REPEAT_DAYS),
     sets=_REPEAT_SETS,
     group="purchases",
     per="as_of",
@@ -143,7 +125,7 @@ REPEAT_PURCHASE_RATE_LIFETIME = Kpi(
     window="lifetime",
     interval="wilson",
     define=define_repeat_lifetime,
-    kernel=_repeat_lifetime_kernel,
+    kernel=kernel("repeat_lifetime"),
     sets=_REPEAT_SETS,
     group="purchases",
     per="as_of",
@@ -164,7 +146,7 @@ REPEAT_PURCHASE_RATE_365D = Kpi(
     window=f"{REPEAT_YEAR_DAYS} days",
     interval="wilson",
     define=define_repeat_365d,
-    kernel=_repeat_365d_kernel,
+    kernel=kernel("repeat_within", days=REPEAT_YEAR_DAYS),
     sets=_REPEAT_SETS,
     group="purchases",
     per="as_of",

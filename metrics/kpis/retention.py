@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from metrics.kpis.base import DENOMINATOR, NUMERATOR, Expression, Kpi
+from metrics.kpis.base import DENOMINATOR, NUMERATOR, Expression, Kpi, kernel
 from metrics.windows import LOOK_BACK_DAYS
 
 WINDOW = f"{LOOK_BACK_DAYS} days"
@@ -139,15 +139,6 @@ def define_average_form(facts: Any, windows: Any) -> Expression:
     return Expression(named(members), amounts)
 
 
-def _kernel(name: str) -> Any:
-    def run(orders: Any, windows: list[Any]) -> Any:
-        from metrics.engines import kernels
-
-        return getattr(kernels, name)(orders, windows)
-
-    return run
-
-
 RETENTION_RATE = Kpi(
     key="retention_rate",
     title=_("Retention"),
@@ -164,7 +155,7 @@ RETENTION_RATE = Kpi(
     window=WINDOW,
     interval="wilson",
     define=define_retention,
-    kernel=_kernel("retention"),
+    kernel=kernel("retention"),
     sets={NUMERATOR: _("Stayed"), DENOMINATOR: _("Active at the start"), **_MOVES},
     looks_back=True,
 )
@@ -186,7 +177,7 @@ RETENTION_RATE_SOURCE = Kpi(
     window=WINDOW,
     interval="none",  # no proportion: who came back is in the numerator only
     define=define_source_form,
-    kernel=_kernel("source_form"),
+    kernel=kernel("source_form"),
     sets={
         NUMERATOR: _("Active at the end, not new"),
         DENOMINATOR: _("Active at the start"),
@@ -209,7 +200,7 @@ CHURN_RATE = Kpi(
     window=WINDOW,
     interval="wilson",
     define=define_churn,
-    kernel=_kernel("churn"),
+    kernel=kernel("churn"),
     sets={NUMERATOR: _("Lapsed"), DENOMINATOR: _("Active at the start")},
     looks_back=True,
     more_is_better=False,
@@ -235,7 +226,7 @@ RETENTION_RATE_AVERAGE = Kpi(
     window=WINDOW,
     interval="ratio",
     define=define_average_form,
-    kernel=_kernel("average_form"),
+    kernel=kernel("average_form"),
     sets={KEPT: _("Stayed"), START: _("Active at the start"), **_MOVES},
     looks_back=True,
 )

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from metrics.kpis.base import DENOMINATOR, NUMERATOR, Expression, Kpi
+from metrics.kpis.base import DENOMINATOR, NUMERATOR, Expression, Kpi, kernel
 from metrics.kpis.retention import LOST, WINDOW, named
 
 CONTRACTED, EXPANDED = "contracted", "expanded"
@@ -117,20 +117,21 @@ def _of_people(both: Any, numerator: Any, people: dict[str, Any]) -> Expression:
     return Expression(named(members), amounts)
 
 
-def _kernel(name: str) -> Any:
-    def run(orders: Any, windows: list[Any]) -> Any:
-        from metrics.engines import kernels_money
-
-        return getattr(kernels_money, name)(orders, windows)
-
-    return run
-
-
-_SETS = {
+_SETS: dict[str, Any] = {
     DENOMINATOR: _("With revenue at the start"),
     LOST: _("Lapsed"),
     CONTRACTED: _("Bought less"),
     EXPANDED: _("Bought more"),
+}
+_OF_REVENUE: dict[str, Any] = {
+    "unit": "percent",
+    "window": WINDOW,
+    "interval": "ratio",
+    "group": "revenue",
+    "numerator_unit": "money",
+    "denominator_unit": "money",
+    "reads": ("refunds",),
+    "looks_back": True,
 }
 
 REVENUE_CHURN_GROSS = Kpi(
@@ -149,18 +150,11 @@ REVENUE_CHURN_GROSS = Kpi(
         "Gross revenue churn as subscription businesses count it, for purchases: the revenue of "
         "90 days stands in for the monthly fee."
     ),
-    unit="percent",
-    window=WINDOW,
-    interval="ratio",
     define=define_gross_churn,
-    kernel=_kernel("gross_churn"),
+    kernel=kernel("gross_churn"),
     sets={NUMERATOR: _("Lapsed or bought less"), **_SETS},
-    group="revenue",
-    numerator_unit="money",
-    denominator_unit="money",
-    reads=("refunds",),
-    looks_back=True,
     more_is_better=False,
+    **_OF_REVENUE,
 )
 
 REVENUE_CHURN_NET = Kpi(
@@ -175,18 +169,11 @@ REVENUE_CHURN_NET = Kpi(
         "30 gained, so 100 of 240, 41.7 %."
     ),
     source=_("Net revenue churn as subscription businesses count it, for purchases."),
-    unit="percent",
-    window=WINDOW,
-    interval="ratio",
     define=define_net_churn,
-    kernel=_kernel("net_churn"),
+    kernel=kernel("net_churn"),
     sets={NUMERATOR: _("Brought another amount"), **_SETS},
-    group="revenue",
-    numerator_unit="money",
-    denominator_unit="money",
-    reads=("refunds",),
-    looks_back=True,
     more_is_better=False,
+    **_OF_REVENUE,
 )
 
 NET_REVENUE_RETENTION = Kpi(
@@ -199,17 +186,10 @@ NET_REVENUE_RETENTION = Kpi(
     ),
     example=_("Three customers brought 240 before the quarter and 140 before its end: 58.3 %."),
     source=_("Net revenue retention (NRR) as subscription businesses count it, for purchases."),
-    unit="percent",
-    window=WINDOW,
-    interval="ratio",
     define=define_net_retention,
-    kernel=_kernel("net_retention"),
+    kernel=kernel("net_retention"),
     sets={NUMERATOR: _("Still bringing revenue"), **_SETS},
-    group="revenue",
-    numerator_unit="money",
-    denominator_unit="money",
-    reads=("refunds",),
-    looks_back=True,
+    **_OF_REVENUE,
 )
 
 REVENUE_LAPSED = Kpi(
@@ -224,18 +204,11 @@ REVENUE_LAPSED = Kpi(
         "Three customers brought 100, 80 and 60 before, together 240. The first lapsed: 100 of "
         "240, 41.7 %."
     ),
-    unit="percent",
-    window=WINDOW,
-    interval="ratio",
     define=define_lapsed,
-    kernel=_kernel("lapsed"),
+    kernel=kernel("lapsed"),
     sets={NUMERATOR: _("Lapsed"), DENOMINATOR: _("With revenue at the start")},
-    group="revenue",
-    numerator_unit="money",
-    denominator_unit="money",
-    reads=("refunds",),
-    looks_back=True,
     more_is_better=False,
+    **_OF_REVENUE,
 )
 
 KPIS = (REVENUE_CHURN_GROSS, REVENUE_CHURN_NET, NET_REVENUE_RETENTION, REVENUE_LAPSED)

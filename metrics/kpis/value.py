@@ -13,7 +13,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from metrics.kpis.base import DENOMINATOR, NUMERATOR, Expression, Kpi
+from metrics.kpis.base import DENOMINATOR, NUMERATOR, Expression, Kpi, kernel
 from metrics.kpis.local_time import months, with_local_month
 from metrics.kpis.retention import named
 from metrics.windows import YEAR_DAYS
@@ -174,12 +174,6 @@ def _discounted(flows: Any, first: Any) -> Any:
     return flows.select("customer_id", "at", "first_at", amount=amount.cast("int64"))
 
 
-def _clv_kernel(orders: Any, windows: list[Any]) -> Any:
-    from metrics.engines import kernels_money
-
-    return kernels_money.worth(orders, windows)
-
-
 CLV_HISTORIC = Kpi(
     key="clv_historic",
     title=_("Value of a customer so far"),
@@ -202,7 +196,7 @@ CLV_HISTORIC = Kpi(
     window="lifetime",
     interval="mean",
     define=define_clv_historic,
-    kernel=_clv_kernel,
+    kernel=kernel("worth"),
     sets={
         DENOMINATOR: _("Customers who bought"),
         UNKNOWN_COST: _("Left out: a purchase of unknown cost"),
