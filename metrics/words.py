@@ -305,7 +305,7 @@ def people_url(figure: Figure, name: str, **more: str) -> str:
 
 def _count_words(figure: Figure) -> str:
     kpi = figure.kpi
-    if not figure.denominator or kpi.has_total_value:
+    if not figure.denominator or (kpi.has_total_value and not kpi.is_total):
         return ""
     counts = {
         "numerator": show_number(kpi, figure.numerator, NUMERATOR),
@@ -315,6 +315,9 @@ def _count_words(figure: Figure) -> str:
         return _("%(denominator)s answers.") % counts
     if kpi.key == "average_order_value":
         return _("%(denominator)s purchases.") % counts
+    if kpi.key == "loyalty_liability":
+        count = int(figure.denominator)
+        return ngettext("For %(denominator)s point.", "For %(denominator)s points.", count) % counts
     if kpi.interval == "quantile":
         return _("The middle one of %(denominator)s.") % counts
     if kpi.unit in ("money", "ratio", "days"):

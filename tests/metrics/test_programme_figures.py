@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from common.time import Period
 from metrics.compute import computing
 from metrics.kpis import KPIS
+from metrics.words import show
 from tests.metrics.histories import History, store_of
 from tests.metrics.histories.comparing import compare
 from tests.metrics.histories.facts import Bought, Joined, Owed, Scored
@@ -183,6 +184,10 @@ def test_what_is_owed_is_that_of_the_month_which_ended_last() -> None:
     quarter = by_period["2026-Q1"]
     assert (quarter.value, quarter.numerator, quarter.denominator) == (720, 720, 100_000)
     assert list(quarter.sets["denominator"]) == [1]
+    assert (show(quarter, None).value, show(quarter, None).words) == (
+        "$720.00",
+        "For 100,000 points.",
+    )
     assert by_period["2025"].value == 200
     # January is over and not closed; April neither, but this is the latest that is known.
     assert (by_period["2026-01"].value, by_period["2026-01"].numerator) == (None, 0)

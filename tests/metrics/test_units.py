@@ -87,6 +87,7 @@ def test_a_total_of_money_is_its_numerator() -> None:
     found = figure(kpi(unit="money", is_total=True), Measure(123_450_000, 77))
     assert (found.value, found.denominator) == (Decimal(12345), 77)
     assert show(found, None).value == "$12,345.00"
+    assert figure(kpi(unit="money", is_total=True), Measure()).value is None
 
 
 def test_a_median_takes_the_middle_and_its_bounds_by_rank() -> None:
