@@ -8,23 +8,15 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from metrics import maps
 from metrics.engines.calendar import local_days, micros
 from metrics.engines.members import Ints
 from metrics.engines.orders import Block, Orders, side_by_side
 
-SEGMENTS = (
-    "hibernating", "at_risk", "cant_lose", "about_to_sleep", "need_attention", "loyal",
-    "promising", "new_customers", "potential_loyalists", "champions",
-)  # fmt: skip
-# By the score of R (rows) and F; the first rule that fits: see docs/figures.md.
+SEGMENTS = tuple(segment.code for segment in maps.SEGMENTS)
+# By the score of R (rows) and F.
 _SEGMENT_OF = np.array(
-    [
-        [0, 0, 1, 1, 2],
-        [0, 0, 1, 1, 2],
-        [3, 3, 4, 5, 5],
-        [6, 8, 8, 5, 5],
-        [7, 8, 8, 9, 9],
-    ],
+    [[SEGMENTS.index(maps.segment_of(r, f).code) for f in maps.SCORES] for r in maps.SCORES],
     dtype=np.int8,
 )
 

@@ -76,9 +76,9 @@ def compare_people(before: Snapshot, after: Snapshot, name: str) -> Comparison:
         snapshot__dimension="" if is_cut else after.dimension,
     ).select_related("members", "snapshot")
     found = {link.snapshot.period: _ids(link.members) for link in links}
-    old, new = (found.get(one.period) or _bitmap(None) for one in (before, after))
+    old, new = (found.get(one.period) or bitmap_of(None) for one in (before, after))
     if is_cut:
-        cut = _bitmap(find_slice_set(after.run_id, after.dimension))
+        cut = bitmap_of(find_slice_set(after.run_id, after.dimension))
         old, new = old & cut, new & cut
     return Comparison(stayed=_kept(old & new), came=_kept(new - old), left=_kept(old - new))
 
@@ -99,8 +99,8 @@ def _sets(snapshot: Snapshot, names: list[str] | None = None) -> dict[str, Membe
     found = {link.name: link.members for link in links}
     if has_own_sets(snapshot.dimension):
         return found
-    cut = _bitmap(find_slice_set(snapshot.run_id, snapshot.dimension))
-    parts = {name: _kept(_bitmap(members) & cut) for name, members in found.items()}
+    cut = bitmap_of(find_slice_set(snapshot.run_id, snapshot.dimension))
+    parts = {name: _kept(bitmap_of(members) & cut) for name, members in found.items()}
     return {name: members for name, members in parts.items() if members.size}
 
 
@@ -156,15 +156,11 @@ def list_people(ids: Iterable[int]) -> Iterator[Customer]:
         yield from (found[customer_id] for customer_id in chunk if customer_id in found)
 
 
-def _bitmap(members: MemberSet | None) -> Any:
+def bitmap_of(members: MemberSet | None) -> Any:
+    """Return a set's customer ids as a roaring bitmap; an empty one for nobody."""
     from pyroaring import BitMap
 
     return BitMap() if members is None else _ids(members)
-
-
-def bitmap_of(members: MemberSet) -> Any:
-    """Return a set's customer ids as a roaring bitmap."""
-    return _ids(members)
 
 
 def union_of(sets: Iterable[MemberSet]) -> MemberSet:
@@ -176,7 +172,7 @@ def union_of(sets: Iterable[MemberSet]) -> MemberSet:
 
 def within(members: MemberSet | None, others: MemberSet | None) -> MemberSet:
     """Return who is in both sets; it is not in the database."""
-    return _kept(_bitmap(members) & _bitmap(others))
+    return _kept(bitmap_of(members) & bitmap_of(others))
 
 
 def set_of(ids: Iterable[int]) -> MemberSet:

@@ -16,7 +16,7 @@ def present_ids(members: MemberSet | None) -> list[int]:
 
     A query for every 500.
     """
-    rest = iter(bitmap_of(members) if members else ())
+    rest = iter(bitmap_of(members))
     found: list[int] = []
     while portion := list(islice(rest, PORTION)):
         there = Customer.objects.filter(pk__in=portion, erased_at__isnull=True, person__isnull=True)

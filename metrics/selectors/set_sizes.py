@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from metrics.models import MemberSet, Snapshot, SnapshotSet
-from metrics.selectors.people import find_slice_set
+from metrics.models import Snapshot, SnapshotSet
+from metrics.selectors.people import bitmap_of, find_slice_set
 from metrics.slices import has_own_sets
 
 Sizes = dict[str, dict[str, int]]
@@ -31,12 +31,12 @@ def sizes_of(snapshots: Sequence[Snapshot]) -> Sizes:
     found: Sizes = {one.kpi: {} for one in snapshots}
     cut: Any = None
     if not has_own_sets(first.dimension):
-        cut = _bitmap(find_slice_set(first.run_id, first.dimension))
+        cut = bitmap_of(find_slice_set(first.run_id, first.dimension))
         links = links.select_related("snapshot", "members")
         rows = [(one.snapshot.kpi, one.snapshot.period, one.name, one.members) for one in links]
         for key, period, name, members in rows:
             if (key, period) in wanted:
-                found[key][name] = _bitmap(members).intersection_cardinality(cut)
+                found[key][name] = bitmap_of(members).intersection_cardinality(cut)
         return found
     for key, period, name, size in links.values_list(
         "snapshot__kpi", "snapshot__period", "name", "members__size"
@@ -44,9 +44,3 @@ def sizes_of(snapshots: Sequence[Snapshot]) -> Sizes:
         if (key, period) in wanted:
             found[key][name] = size
     return found
-
-
-def _bitmap(members: MemberSet | None) -> Any:
-    from pyroaring import BitMap
-
-    return BitMap() if members is None else BitMap.deserialize(bytes(members.members))

@@ -134,7 +134,7 @@ def bar_of(asked: Asked, snapshots: Sequence[Snapshot], run: RecomputeRun) -> di
             (A_YEAR_BEFORE, _("A year before")),
         ],
         "slices": slices,
-        "segments": [(label, group) for label, group in _by_dimension(slices) if group],
+        "segments": segment_choices(slices),
         "is_slice": any(one.dimension == asked.segment for one in slices),
         "segment_label": next(
             (segment_name(one) for one in slices if one.dimension == asked.segment),
@@ -166,8 +166,9 @@ def slice_label(found: SliceSet) -> str:
         return found.label
 
 
-def _by_dimension(slices: list[SliceSet]) -> list[tuple[str, list[tuple[str, str]]]]:
-    return [
+def segment_choices(slices: list[SliceSet]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return dimension → slices with their names, without dimensions that have none."""
+    found = [
         (
             str(label),
             [
@@ -178,6 +179,7 @@ def _by_dimension(slices: list[SliceSet]) -> list[tuple[str, list[tuple[str, str
         )
         for name, label in DIMENSIONS.items()
     ]
+    return [(label, group) for label, group in found if group]
 
 
 def keys_of(group: str) -> list[str]:

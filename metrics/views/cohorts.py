@@ -23,12 +23,11 @@ from metrics.selectors.cohorts import MEASURES, CohortRow, cohort_rows, list_coh
 from metrics.selectors.figures import list_slices
 from metrics.selectors.people import find_cell_set, find_slice_set, page_of, within
 from metrics.selectors.runs import seen_until, shown_run
-from metrics.views.asking import segment_name
+from metrics.views.asking import segment_choices, segment_name
 from metrics.views.cohort_lines import cohort_chart, compared_words
 from metrics.views.heat import MONTHS_SHOWN, heat_of
 from metrics.views.people import render_people
 from metrics.views.sections import metrics_sections
-from metrics.views.segments import segment_choices
 from metrics.words import show_period
 
 COHORTS_SHOWN = 12

@@ -22,10 +22,9 @@ from metrics.roles import READERS
 from metrics.selectors.figures import list_slices
 from metrics.selectors.maps import Place, list_places
 from metrics.selectors.runs import shown_run
-from metrics.views.asking import segment_name
+from metrics.views.asking import segment_choices, segment_name
 from metrics.views.grids import grid_of, money, places_url
 from metrics.views.sections import metrics_sections
-from metrics.views.segments import segment_choices
 
 BEST, SLIPPING = "champions", ("cant_lose", "at_risk")
 FEWEST = 25  # customers; of fewer, fifths say nothing of how often or how lately they bought

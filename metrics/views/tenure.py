@@ -32,11 +32,10 @@ from metrics.selectors.people import find_set
 from metrics.selectors.present import present_ids
 from metrics.selectors.runs import shown_run
 from metrics.services.handling import open_handling_tasks, set_handling_rule
-from metrics.views.asking import segment_name
+from metrics.views.asking import segment_choices, segment_name
 from metrics.views.grids import grid_of, money
 from metrics.views.map_names import PROFITS, TENURES
 from metrics.views.sections import metrics_sections
-from metrics.views.segments import segment_choices
 from metrics.words import Shown, people_url, show
 
 KEY = "unprofitable_share"

@@ -175,12 +175,20 @@ def test_every_place_of_the_rfm_map_has_one_part() -> None:
     assert sorted(places) == [(x, y) for x in SCORES for y in SCORES]
 
 
-def test_the_parts_of_the_rfm_map_are_those_of_the_kernel() -> None:
+@pytest.mark.parametrize(
+    ("recency", "parts"),
+    [
+        (1, "hibernating hibernating at_risk at_risk cant_lose"),
+        (2, "hibernating hibernating at_risk at_risk cant_lose"),
+        (3, "about_to_sleep about_to_sleep need_attention loyal loyal"),
+        (4, "promising potential_loyalists potential_loyalists loyal loyal"),
+        (5, "new_customers potential_loyalists potential_loyalists champions champions"),
+    ],
+)
+def test_the_parts_of_the_rfm_map_follow_from_the_two_scores(recency: int, parts: str) -> None:
     kernels = pytest.importorskip("metrics.engines.kernels_customers")
-    for recency in SCORES:
-        for frequency in SCORES:
-            code = kernels.SEGMENTS[kernels._SEGMENT_OF[recency - 1, frequency - 1]]
-            assert segment_of(recency, frequency).code == code
+    assert [segment_of(recency, frequency).code for frequency in SCORES] == parts.split()
+    assert [kernels.SEGMENTS[place] for place in kernels._SEGMENT_OF[recency - 1]] == parts.split()
 
 
 def test_until_the_second_purchase_counts_only_those_who_had_a_year(
