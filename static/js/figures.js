@@ -67,10 +67,14 @@
     ink.font = font;
     lines.forEach((line, at) => ink.fillText(line, MARGIN, MARGIN + 14 + LINE * (at + 1)));
     ink.translate(MARGIN - frame.left, head - frame.top);
-    ink.textAlign = "center"; // figures may be a little narrower than on the page
+    ink.textAlign = "center"; // of where it stands on the page: a canvas knows no tabular figures
     drawing.querySelectorAll("th, td").forEach((cell) => box(ink, cell));
-    drawing.querySelectorAll("line, circle").forEach((shape) => outline(ink, shape));
-    words(ink, drawing);
+    drawing.querySelectorAll("line, circle, text").forEach((shape) => {
+      // One after the other: what lies on top hides the number below.
+      if (shape.matches("text")) words(ink, shape);
+      else outline(ink, shape);
+    });
+    if (drawing.matches("table")) words(ink, drawing);
     return canvas;
   }
 
@@ -156,12 +160,10 @@
         const [from, to] = [word.index, word.index + word[0].length];
         range.setStart(node, from);
         range.setEnd(node, to);
-        if (range.getClientRects().length < 2) {
-          put(node, from, to);
-        } else {
-          // Chinese breaks its lines anywhere.
-          for (let at = from; at < to; at += 1) put(node, at, at + 1);
-        }
+        // Figures stand below each other, each as wide as the next; Chinese breaks its lines anywhere.
+        const isApart = /\d/.test(word[0]) || range.getClientRects().length > 1;
+        if (!isApart) put(node, from, to);
+        else for (let at = from; at < to; at += 1) put(node, at, at + 1);
       }
     }
   }
