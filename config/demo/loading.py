@@ -146,17 +146,12 @@ def _import_all(dataset: Dataset, now: datetime, tell: Tell) -> None:
 
 
 def _bring_to_life(plan: DemoPlan, now: datetime, tell: Tell) -> dict[str, Any]:
-    """Programme and points, complaints and answers, one follow-up rule; nothing is sent."""
-    from loyalty.services import accrue_due, ensure_programme, release_due
+    """Points and their past, complaints and answers, one follow-up rule; nothing is sent."""
+    from config.demo.points import record_points
     from outreach.services import ensure_follow_up_rule
 
-    tell("Opening the loyalty programme.")
-    ensure_programme(starts_at=plan.live_from, happened_at=now, name="Keepwell Points")
     tell("Awarding points.")
-    while accrue_due(now):
-        pass
-    while release_due(now):
-        pass
+    record_points(plan=plan, now=now)
     tell("Adding simulated complaints and answers.")
     complaints, answers = record_opinions(seed=plan.seed, now=now)
     tell("Adding simulated contacts, notes and tasks.")

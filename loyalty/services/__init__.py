@@ -3,6 +3,7 @@
 from loyalty.services.accrual import OrderEarnsNothing, award_batch, award_points
 from loyalty.services.ledger import SourceKeyReused
 from loyalty.services.members import enrol_customers, new_card_number
+from loyalty.services.past import record_past_points
 from loyalty.services.programme import (
     ProgrammeRuns,
     change_terms,
@@ -36,6 +37,7 @@ __all__ = [
     "ensure_programme",
     "new_card_number",
     "open_programme",
+    "record_past_points",
     "release_batch",
     "release_due",
     "rename_rule",

@@ -111,11 +111,11 @@ def _award(
     due = [
         one for one in purchases if keys[one.id] not in recorded and one.customer_id in account_ids
     ]
-    drafts = _drafts(programme, terms, due, account_ids, accounts, actor=actor, clock=clock)
+    drafts = draft_awards(programme, terms, due, account_ids, accounts, actor=actor, clock=clock)
     return write_drafts([*passed, *drafts], recorded_at=clock)[len(passed) :]
 
 
-def _drafts(
+def draft_awards(
     programme: Programme,
     terms: Terms,
     due: Sequence[Purchase],
@@ -125,7 +125,10 @@ def _drafts(
     actor: str,
     clock: datetime,
 ) -> list[Draft]:
-    """Return what purchases earn, each after those before it in the batch."""
+    """Return what purchases earn, each after those before it in the batch.
+
+    account_ids: customer id → account id.  accounts: by their id, locked by the caller.
+    """
     asks = terms.asks_at(one.ordered_at for one in due)
     facts = None
     if asks.of_buyers:

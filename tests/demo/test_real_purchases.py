@@ -16,7 +16,7 @@ from common.time import local_date, now
 from config.demo import completejourney, loading
 from config.demo.dataset import Calendar
 from config.demo.loading import _plan
-from crm.models import ContactPoint, Customer, Location, Order, OrderLine, Product
+from crm.models import ContactPoint, Customer, Lead, Location, Order, OrderLine, Product
 from crm.selectors import consent_in_force
 from feedback.models import Complaint, Response
 from tests.cast import make_customer
@@ -119,7 +119,8 @@ def _own_data_folder(tmp_path, settings):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("few")
 def test_the_demo_is_a_living_business_and_loads_once():
-    from loyalty.models import PointsTransaction, Programme
+    from loyalty.models import LiabilitySnapshot, PointsTransaction, Programme
+    from loyalty.selectors import verify_ledger
     from metrics.models import RecomputeRun
     from outreach.models import Rule
     from outreach.services import enrol_due
@@ -139,17 +140,31 @@ def test_the_demo_is_a_living_business_and_loads_once():
     yesterday = local_date(now()) - timedelta(days=1)
     last = Order.objects.aggregate(last=Max("ordered_at"))["last"]
     assert yesterday - timedelta(days=1) <= local_date(last) <= yesterday
-    # The programme pays for what was entered live since it began, for nothing else.
+    # The programme pays for what is entered live; what members did before has its past.
     programme = Programme.objects.get()
     live = Order.objects.filter(entry="live")
     assert live.aggregate(first=Min("ordered_at"))["first"] >= programme.starts_at
-    assert not Order.objects.filter(entry="history", ordered_at__gte=programme.starts_at).exists()
-    assert set(
-        PointsTransaction.objects.filter(kind="earn").values_list("order", flat=True)
-    ) == set(live.values_list("pk", flat=True))
+    earned = PointsTransaction.objects.filter(kind="earn")
+    assert set(earned.filter(order__entry="live").values_list("order", flat=True)) == set(
+        live.values_list("pk", flat=True)
+    )
+    past = earned.filter(order__entry="history")
+    assert past.aggregate(last=Max("recorded_at"))["last"] < live.aggregate(
+        first=Min("ordered_at")
+    )["first"] + timedelta(days=1)
+    kinds = set(PointsTransaction.objects.values_list("kind", flat=True))
+    assert {"earn", "release", "redeem", "expire"} <= kinds
+    assert LiabilitySnapshot.objects.filter(outstanding__gt=0).exists()
+    assert verify_ledger().drifts == []
+    # What is sold has invented costs; some of it brings people in, and some asked before.
+    assert not OrderLine.objects.filter(unit_cost=None).exists()
+    assert Product.objects.filter(kind="front_end", special_offer__isnull=False).exists()
+    assert Lead.objects.exists()
     # Simulated opinions say that they are.
     assert answer["complaints"] == Complaint.objects.filter(is_simulated=True).count() > 0
-    assert answer["answers"] == Response.objects.filter(is_simulated=True).count() > 0
+    simulated = Response.objects.filter(is_simulated=True)
+    assert answer["answers"] == simulated.count() > 0
+    assert set(simulated.values_list("kind", flat=True)) == {"nps", "csat", "ces"}
     assert RecomputeRun.objects.filter(status="done").exists()
     assert Rule.objects.filter(is_active=True).count() == 1
 
