@@ -311,12 +311,12 @@ def _count_words(figure: Figure) -> str:
         "numerator": show_number(kpi, figure.numerator, NUMERATOR),
         "denominator": show_number(kpi, figure.denominator, DENOMINATOR),
     }
+    count = int(figure.denominator)
     if kpi.unit == "score":
-        return _("%(denominator)s answers.") % counts
+        return ngettext("%(denominator)s answer.", "%(denominator)s answers.", count) % counts
     if kpi.key == "average_order_value":
-        return _("%(denominator)s purchases.") % counts
+        return ngettext("%(denominator)s purchase.", "%(denominator)s purchases.", count) % counts
     if kpi.key == "loyalty_liability":
-        count = int(figure.denominator)
         return ngettext("For %(denominator)s point.", "For %(denominator)s points.", count) % counts
     if kpi.interval == "quantile":
         return _("The middle one of %(denominator)s.") % counts
@@ -354,7 +354,7 @@ def _notes(figure: Figure, *, everywhere: bool = True) -> list[str]:
         notes.append(_("So far: the period is not over."))
     if everywhere and ROLLING in figure.flags:
         notes.append(_("Rolling: neighbouring months share two thirds of their days."))
-    if TOO_FEW in figure.flags:
+    if TOO_FEW in figure.flags and LEFT_TRUNCATED not in figure.flags:
         notes.append(_("Too few for a rate: look at the people instead."))
     if everywhere and OBSERVATIONAL in figure.flags:
         notes.append(_("Goes together with; that the one makes the other is not shown."))

@@ -62,7 +62,18 @@ def test_no_figure_is_hidden_behind_a_page_of_several() -> None:
 
 @pytest.mark.parametrize("page", PAGES.values())
 def test_a_page_says_what_to_do_when_there_is_nothing_yet(browser: Client, page: str) -> None:
-    assert "No figures yet" in text(browser, f"/metrics/{page}/")
+    answer = browser.get(f"/metrics/{page}/").content.decode()
+    assert "No figures yet" in answer
+    assert "Import your customers and purchases" in answer
+
+
+def test_where_there_is_nothing_yet_an_analyst_is_not_sent_to_the_import(
+    client_for: Callable[[User], Client], ana: User
+) -> None:
+    for page in ("retention", "cohorts", "retention_rate"):
+        answer = client_for(ana).get(f"/metrics/{page}/").content.decode()
+        assert "They appear soon after the first purchases are in." in answer
+        assert "/imports/" not in answer
 
 
 @pytest.mark.parametrize("page", PAGES.values())

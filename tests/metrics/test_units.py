@@ -136,6 +136,17 @@ def test_the_band_of_a_share_reaches_as_far_as_its_interval(
     assert (shown.smallest, shown.largest) == ends
 
 
+def test_one_purchase_and_one_answer_are_no_plural() -> None:
+    for key, said in (("average_order_value", "1 purchase."), ("nps", "1 answer.")):
+        found = figure_of(KPIS[key], WINDOW, Measure(1, 1), Surroundings())
+        assert show(found, None).words.startswith(said)
+
+
+def test_of_a_period_before_the_data_only_that_is_noted() -> None:
+    found = replace(figure(kpi(), Measure(1, 2)), flags=("few", "left_truncated"))
+    assert show(found, None).notes == ["The data begin too late to tell who was active before."]
+
+
 def replace_value(figure: Figure, value: Decimal | None) -> Figure:
     return replace(figure, value=value)
 
