@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from math import ceil, floor, sqrt
 
+from common.display import format_money
+from metrics.figures import currency_of
 from metrics.kpis.base import Kpi
 from metrics.views.compared import Compared, value_of
 from metrics.words import Shown, show_value
@@ -133,8 +135,15 @@ def _place(value: Decimal, low: Decimal, high: Decimal, start: int, end: int) ->
 
 def _ticks(kpi: Kpi, marks: Sequence[Decimal], start: int, end: int) -> list[Tick]:
     return [
-        Tick(_place(mark, marks[0], marks[-1], start, end), show_value(kpi, mark)) for mark in marks
+        Tick(_place(mark, marks[0], marks[-1], start, end), _label(kpi, mark)) for mark in marks
     ]
+
+
+def _label(kpi: Kpi, mark: Decimal) -> str:
+    """Round amounts are read without their cents."""
+    if kpi.unit == "money" and mark == mark.to_integral_value():
+        return format_money(mark, currency_of(kpi) or "", 0)
+    return show_value(kpi, mark)
 
 
 def _radius(value: Decimal | None, most: Decimal) -> float:

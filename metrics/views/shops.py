@@ -26,4 +26,5 @@ def shops(request: HttpRequest) -> HttpResponse:
     compared = Comparing(context, KEYS).shops()
     drawn = scatter_of(compared, x=RETENTION, y=SATISFACTION, size=PROFIT)
     drawn = drawn or scatter_of(compared, x=RETENTION, y=RECOMMEND, size=PROFIT)
+    drawn = drawn or scatter_of(compared, x=RETENTION, y=PROFIT, size="")  # too few answered
     return render(request, "metrics/shops.html", context | {"compared": compared, "scatter": drawn})

@@ -74,6 +74,21 @@ def test_shops_that_say_too_little_are_counted_below_the_drawing(browser: Client
     assert re.search(r"97 answers: 40", words)
 
 
+def test_shops_without_answers_are_drawn_by_what_their_customers_bring(browser: Client) -> None:
+    found = make_run()
+    make_figure(found, "retention_rate", QUARTER, numerator=100, denominator=200)
+    make_figure(found, "clv_historic", "", numerator=Decimal(900), denominator=30)
+    people = customers(12)
+    for dimension, mine, profit in ((NORTH, people[:6], 200), (SOUTH, people[6:], 700)):
+        make_slice(found, dimension, mine, f"Shop {dimension[9:]}")
+        make_figure(found, "retention_rate", QUARTER, dimension=dimension, denominator=99)
+        numbers = {"numerator": Decimal(profit), "denominator": 10}
+        make_figure(found, "clv_historic", "", dimension=dimension, **numbers)
+    words = text(browser, "/metrics/shops/")
+    assert "Retention to the right, Value of a customer so far upwards" in words
+    assert "$0 $20 $40 $60 $80" in words
+
+
 def test_a_shop_without_complaints_has_none_not_a_dash(browser: Client, run: Any) -> None:
     words = text(browser, "/metrics/complaint-figures/")
     table = words[words.index("By shop") : words.index("What it means")]
