@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import override_settings
 
 from metrics.kpis import KPIS
 
@@ -20,6 +22,13 @@ def facts_folder(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch)
     settings.KEEPWELL_DATA_DIR = tmp_path
     monkeypatch.setattr("metrics.facts.store.os.fsync", lambda handle: None)
     return tmp_path / "facts"
+
+
+@pytest.fixture
+def berlin() -> Iterator[None]:
+    """An organisation in Berlin that reckons in dollars; for tests of generated histories."""
+    with override_settings(KEEPWELL_TIMEZONE="Europe/Berlin", KEEPWELL_CURRENCY="USD"):
+        yield
 
 
 # What a recompute works out unless a test asks for ``every_figure``, which takes a second.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics.compute import computing
@@ -25,6 +25,7 @@ from tests.metrics.histories.strategies import (
     CUT,
     KNOWN_AT,
     ended,
+    examples,
     instants,
     known_people,
     links,
@@ -33,7 +34,6 @@ from tests.metrics.histories.strategies import (
     recorded,
     windows,
 )
-from tests.requirements import tries
 
 pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 DAY = timedelta(days=1)
@@ -103,11 +103,7 @@ histories = st.builds(
 )
 
 
-@settings(
-    max_examples=tries(16),
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@examples(16)
 @given(history=histories)
 def test_the_figures_of_care_are_what_a_plain_count_finds(history: History) -> None:
     care = Care(history, AS_OF, KNOWN_AT)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.conf import settings as django_settings
-from django.test import override_settings
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics.compute import AUTO, IBIS_DUCKDB, computing
@@ -16,6 +15,7 @@ from tests.metrics.histories.strategies import (
     AS_OF,
     KNOWN_AT,
     ended,
+    examples,
     instants,
     links,
     months,
@@ -24,7 +24,8 @@ from tests.metrics.histories.strategies import (
     recorded,
     windows,
 )
-from tests.requirements import tries
+
+pytestmark = pytest.mark.usefixtures("berlin")
 
 order_histories = st.builds(
     lambda found, links: History(orders=found + found[:3], links=links),
@@ -67,45 +68,31 @@ def check_cohorts(history: History, engine: str) -> None:
     assert found == histories.cohort_cells(counted, months())
 
 
-@pytest.fixture(autouse=True)
-def _berlin() -> object:
-    with override_settings(KEEPWELL_TIMEZONE="Europe/Berlin", KEEPWELL_CURRENCY="USD"):
-        yield
-
-
-examples = settings(
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-    max_examples=tries(40),
-)
-few_examples = settings(examples, max_examples=tries(5))
-
-
-@examples
+@examples(40)
 @given(order_histories)
 def test_the_kernels_agree_with_a_plain_count(history: History) -> None:
     check_sets(history, AUTO)
 
 
-@few_examples
+@examples(5)
 @given(order_histories)
 def test_the_definitions_agree_with_a_plain_count(history: History) -> None:
     check_sets(history, IBIS_DUCKDB)
 
 
-@examples
+@examples(40)
 @given(order_histories)
 def test_the_cohort_kernel_agrees_with_a_plain_count(history: History) -> None:
     check_cohorts(history, AUTO)
 
 
-@few_examples
+@examples(5)
 @given(order_histories)
 def test_the_cohort_definition_agrees_with_a_plain_count(history: History) -> None:
     check_cohorts(history, IBIS_DUCKDB)
 
 
-@few_examples
+@examples(5)
 @given(full_histories)
 def test_values_complaints_and_scores_agree_with_a_plain_count(history: History) -> None:
     found_windows = windows()

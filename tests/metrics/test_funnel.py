@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics.compute import computing
@@ -19,13 +19,13 @@ from tests.metrics.histories.strategies import (
     CUT,
     KNOWN_AT,
     PRODUCTS,
+    examples,
     leads,
     lines,
     links,
     orders,
     windows,
 )
-from tests.requirements import tries
 
 pytestmark = [pytest.mark.any_database]
 ORACLES = {
@@ -52,11 +52,7 @@ def found_in(history: History, *keys: str) -> dict[str, list[Any]]:
 
 
 @pytest.mark.django_db
-@settings(
-    max_examples=tries(16),
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@examples(16)
 @given(history=histories)
 def test_every_definition_of_the_funnel_is_what_a_plain_count_finds(history: History) -> None:
     funnel = Funnel(history, AS_OF, KNOWN_AT)
@@ -70,11 +66,7 @@ def test_every_definition_of_the_funnel_is_what_a_plain_count_finds(history: His
 
 
 @pytest.mark.django_db
-@settings(
-    max_examples=tries(6),
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@examples(6)
 @given(history=histories)
 def test_every_product_has_the_figure_of_its_own_receipts(history: History) -> None:
     ids = [product.product_id for product in PRODUCTS if product.kind == "front_end"]

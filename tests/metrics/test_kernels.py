@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.test import override_settings
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from metrics.compute import AUTO, computing
 from metrics.engines import kernels_customers
@@ -18,11 +16,12 @@ from metrics.facts.months import _SORTED_BY, _by_month
 from metrics.facts.store import Store
 from metrics.kpis import KPIS
 from tests.metrics.histories import History, oracles, store_of
-from tests.metrics.histories.strategies import AS_OF, KNOWN_AT, months, windows
+from tests.metrics.histories.strategies import AS_OF, KNOWN_AT, examples, months, windows
 from tests.metrics.oracles.made_up import money_histories, question
 from tests.metrics.oracles.rows import Question, day_of
 from tests.metrics.test_money_figures import OF_MONEY, check
-from tests.requirements import tries
+
+pytestmark = pytest.mark.usefixtures("berlin")
 
 CUT = {"as_of": AS_OF, "known_at": KNOWN_AT}
 WITH_KERNEL = [(kpi, oracle) for kpi, oracle in OF_MONEY if kpi.kernel]
@@ -43,20 +42,7 @@ def both_stores(history: History) -> list[Store]:
     return [made, by_month(made)]
 
 
-@pytest.fixture(autouse=True)
-def _berlin() -> Iterator[None]:
-    with override_settings(KEEPWELL_TIMEZONE="Europe/Berlin", KEEPWELL_CURRENCY="USD"):
-        yield
-
-
-examples = settings(
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-    max_examples=tries(40),
-)
-
-
-@examples
+@examples(40)
 @given(money_histories())
 def test_kernels_of_money_agree_with_a_plain_count(history: History) -> None:
     for made in both_stores(history):
@@ -65,7 +51,7 @@ def test_kernels_of_money_agree_with_a_plain_count(history: History) -> None:
                 check(computation, kpi, oracle, history)
 
 
-@examples
+@examples(40)
 @given(money_histories())
 def test_kernels_of_people_agree_with_a_plain_count_over_files_of_months(history: History) -> None:
     counted, seen = history.counted(AS_OF, KNOWN_AT), windows()
@@ -81,7 +67,7 @@ def test_kernels_of_people_agree_with_a_plain_count_over_files_of_months(history
     assert found_cells == oracles.cohort_cells(counted, months())
 
 
-@examples
+@examples(40)
 @given(money_histories())
 def test_what_is_known_of_each_customer_agrees_with_a_plain_count(history: History) -> None:
     expected = customers(question(history, windows()[0]))

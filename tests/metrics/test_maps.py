@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.test import override_settings
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 
 from common.time import local_date
 from metrics.compute import AUTO, computing
@@ -20,62 +17,20 @@ from metrics.models import MapCell
 from metrics.selectors.people import find_map_set
 from metrics.services import recompute
 from metrics.windows import days_before
-from tests.metrics.histories import Bought, History, Refunded, store_of
+from tests.metrics.histories import Bought, History, store_of
 from tests.metrics.histories.strategies import (
     AS_OF,
     CUT,
     KNOWN_AT,
-    amounts,
-    instants,
-    links,
-    orders,
-    people,
+    examples,
+    priced_histories,
 )
 from tests.metrics.worlds import retention_example
-from tests.requirements import tries
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("berlin")]
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 Found = dict[tuple[str, int, int], tuple[set[int], int]]
-
-
-@pytest.fixture(autouse=True)
-def _berlin() -> Iterator[None]:
-    with override_settings(KEEPWELL_TIMEZONE="Europe/Berlin", KEEPWELL_CURRENCY="USD"):
-        yield
-
-
-@st.composite
-def priced_orders(draw: st.DrawFn) -> Bought:
-    from dataclasses import replace
-
-    return replace(draw(orders()), cost=draw(st.sampled_from([None, 0, 5_000, 5_000, 20_000])))
-
-
-old = st.builds(
-    lambda who, days, amount, cost: Bought(
-        customer_id=who, at=AS_OF - timedelta(days=days), amount=amount, cost=cost
-    ),
-    people,
-    st.integers(1, 1500),
-    amounts,
-    st.sampled_from([0, 9_000]),
-)
-histories = st.builds(
-    lambda some, others, refunds, links: History(
-        orders=some + others, refunds=refunds, links=links
-    ),
-    st.lists(priced_orders(), max_size=8),
-    st.lists(old, max_size=8),
-    st.lists(st.builds(Refunded, st.integers(1, 10), amounts, instants), max_size=4),
-    links,
-)
-examples = settings(
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-    max_examples=tries(8),
-)
 
 
 def scores(values: dict[int, Any]) -> dict[int, int]:
@@ -135,8 +90,8 @@ def plain_places(history: History) -> Found:
     return found
 
 
-@examples
-@given(histories)
+@examples(8)
+@given(priced_histories)
 def test_everybody_stands_where_a_plain_count_puts_them(history: History) -> None:
     with computing(store_of(history), engine=AUTO, **CUT) as computation:
         found = {

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.test import override_settings
 
 from common.time import Period
 from metrics.compute import AUTO, IBIS_DUCKDB, computing
@@ -33,13 +31,9 @@ from tests.metrics.histories import (
 )
 from tests.metrics.oracles.rows import BERLIN
 
+pytestmark = pytest.mark.usefixtures("berlin")
+
 NOW = datetime(2026, 9, 1, tzinfo=BERLIN)
-
-
-@pytest.fixture(autouse=True)
-def _berlin() -> Iterator[None]:
-    with override_settings(KEEPWELL_TIMEZONE="Europe/Berlin", KEEPWELL_CURRENCY="USD"):
-        yield
 
 
 def on(month: int, day: int, year: int = 2026, hour: int = 12, minute: int = 0) -> datetime:

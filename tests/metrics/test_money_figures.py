@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-from django.test import override_settings
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from metrics.compute import IBIS_DUCKDB, Computation, computing
 from metrics.kpis import costs, engaged, frequency, purchases, retention, revenue, value
 from metrics.kpis.base import Kpi, Measure
 from tests.metrics.histories import History, store_of
-from tests.metrics.histories.strategies import AS_OF, KNOWN_AT, windows
+from tests.metrics.histories.strategies import AS_OF, KNOWN_AT, examples, windows
 from tests.metrics.oracles import costs as cost_oracles
 from tests.metrics.oracles import engaged as engaged_oracles
 from tests.metrics.oracles import purchases as purchase_oracles
@@ -21,7 +20,8 @@ from tests.metrics.oracles import revenue as revenue_oracles
 from tests.metrics.oracles import value as value_oracles
 from tests.metrics.oracles.made_up import engaged_histories, money_histories, question
 from tests.metrics.oracles.rows import Answer, Question
-from tests.requirements import tries
+
+pytestmark = pytest.mark.usefixtures("berlin")
 
 Oracle = Callable[[Question], Answer]
 OF_MONEY: list[tuple[Kpi, Oracle]] = [
@@ -40,18 +40,6 @@ OF_MONEY: list[tuple[Kpi, Oracle]] = [
     (costs.COST_TO_RETAIN, cost_oracles.to_retain),
     (costs.ACQUISITION_COST, cost_oracles.acquisition),
 ]
-
-few_examples = settings(
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-    max_examples=tries(5),
-)
-
-
-@pytest.fixture(autouse=True)
-def _berlin() -> Iterator[None]:
-    with override_settings(KEEPWELL_TIMEZONE="Europe/Berlin", KEEPWELL_CURRENCY="USD"):
-        yield
 
 
 def check(computation: Computation, kpi: Kpi, oracle: Oracle, history: History) -> None:
@@ -91,7 +79,7 @@ def values_of(measure: Measure) -> list[tuple[int, float]]:
     return sorted(zip(*(np.asarray(column).tolist() for column in columns), strict=True))
 
 
-@few_examples
+@examples(5)
 @given(money_histories())
 def test_figures_of_money_agree_with_a_plain_count(history: History) -> None:
     store = store_of(history)
@@ -100,7 +88,7 @@ def test_figures_of_money_agree_with_a_plain_count(history: History) -> None:
             check(computation, kpi, oracle, history)
 
 
-@few_examples
+@examples(5)
 @given(engaged_histories())
 def test_the_engaged_agree_with_a_plain_count(history: History) -> None:
     store = store_of(history)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from common.time import Period
@@ -21,6 +21,7 @@ from tests.metrics.histories.strategies import (
     AS_OF,
     CUT,
     KNOWN_AT,
+    examples,
     instants,
     known_people,
     links,
@@ -28,7 +29,6 @@ from tests.metrics.histories.strategies import (
     recorded,
     windows,
 )
-from tests.requirements import tries
 
 pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 DAY = timedelta(days=1)
@@ -94,11 +94,7 @@ histories = st.builds(
 )
 
 
-@settings(
-    max_examples=tries(16),
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@examples(16)
 @given(history=histories)
 def test_the_programme_s_figures_are_what_a_plain_count_finds(history: History) -> None:
     programme = Programme(history, AS_OF, KNOWN_AT)
@@ -112,11 +108,7 @@ def test_the_programme_s_figures_are_what_a_plain_count_finds(history: History) 
     compare(history, oracles)
 
 
-@settings(
-    max_examples=tries(16),
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@examples(16)
 @given(
     history=st.builds(
         lambda bought, joined, linked: History(orders=bought, memberships=joined, links=linked),

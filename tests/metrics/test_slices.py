@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from common.time import Period
@@ -47,6 +47,7 @@ from tests.metrics.histories.strategies import (
     CUT,
     KNOWN_AT,
     ended,
+    examples,
     instants,
     known_people,
     leads,
@@ -57,7 +58,6 @@ from tests.metrics.histories.strategies import (
     recorded,
 )
 from tests.metrics.worlds import complaint_example, customers, order, record, retention_example
-from tests.requirements import tries
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -161,14 +161,7 @@ def only(history: History, ids: set[int]) -> History:
     )
 
 
-examples = settings(
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-    max_examples=tries(6),
-)
-
-
-@examples
+@examples(6)
 @given(histories)
 def test_the_slices_are_those_of_a_plain_count(history: History) -> None:
     with computing(store_of(history), engine=AUTO, **CUT) as computation:
@@ -196,7 +189,7 @@ def parts(computation: Computation, kpi: Kpi, one: Slice) -> dict[str, Measure]:
     return found
 
 
-@examples
+@examples(6)
 @given(histories, st.data())
 def test_a_sliced_figure_is_the_figure_of_these_customers_alone(
     history: History, data: st.DataObject

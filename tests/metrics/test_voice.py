@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics.compute import computing
@@ -18,6 +18,7 @@ from tests.metrics.histories.strategies import (
     CUT,
     KNOWN_AT,
     ended,
+    examples,
     instants,
     known_people,
     links,
@@ -27,7 +28,6 @@ from tests.metrics.histories.strategies import (
     windows,
 )
 from tests.metrics.histories.voice import Voice
-from tests.requirements import tries
 
 pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 DAY = timedelta(days=1)
@@ -71,11 +71,7 @@ histories = st.builds(
 )
 
 
-@settings(
-    max_examples=tries(16),
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@examples(16)
 @given(history=histories)
 def test_what_customers_say_is_what_a_plain_count_finds(history: History) -> None:
     voice = Voice(history, AS_OF, KNOWN_AT)

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from common.time import Period
 from metrics.windows import Window, window_of
-from tests.metrics.histories.facts import Bought, Enquired, Line, Linked, Sold
+from tests.metrics.histories.facts import (
+    Bought,
+    Enquired,
+    History,
+    Line,
+    Linked,
+    Refunded,
+    Sold,
+)
+from tests.requirements import tries
 
 BERLIN = ZoneInfo("Europe/Berlin")
 # Year ends, both clock changes, midnights, repeats of themselves.
@@ -105,3 +116,37 @@ def months() -> list[Window]:
     """Twelve months that follow each other."""
     first = Period.parse("2025-06")
     return [window_of(first.shifted(step), **CUT) for step in range(12)]
+
+
+def examples(most: int) -> settings:
+    """Return how a test of generated histories runs: so many of them, however long each takes."""
+    return settings(
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+        max_examples=tries(most),
+    )
+
+
+@st.composite
+def priced_orders(draw: st.DrawFn) -> Bought:
+    return replace(draw(orders()), cost=draw(st.sampled_from([None, 0, 5_000, 5_000, 20_000])))
+
+
+long_ago = st.builds(
+    lambda who, days, amount, cost: Bought(
+        customer_id=who, at=AS_OF - timedelta(days=days), amount=amount, cost=cost
+    ),
+    people,
+    st.integers(1, 1500),
+    amounts,
+    st.sampled_from([0, 9_000]),
+)
+priced_histories = st.builds(
+    lambda some, others, refunds, links: History(
+        orders=some + others, refunds=refunds, links=links
+    ),
+    st.lists(priced_orders(), max_size=8),
+    st.lists(long_ago, max_size=8),
+    st.lists(st.builds(Refunded, st.integers(1, 10), amounts, instants), max_size=4),
+    links,
+)
