@@ -11,7 +11,7 @@ from metrics.maps import MAPS, RFM, segment_of
 from metrics.roles import READERS
 from metrics.selectors.cohorts import cohort_rows
 from metrics.selectors.maps import list_places
-from metrics.selectors.people import find_cell_set, find_slice_set, within
+from metrics.selectors.people import find_cell_set
 from metrics.selectors.runs import seen_until, shown_run
 
 
@@ -55,13 +55,9 @@ def open_cell(asked: Asked) -> Export:
     form, run = SlicedCellForm(asked.query), shown_run()
     if run is None or not form.is_valid():
         raise NotFound
-    cohort, offset = form.cleaned_data["cohort"], form.cleaned_data["offset"]
-    members, segment = find_cell_set(run.pk, cohort, offset), form.cleaned_data["segment"]
-    filters = {"cohort": cohort, "offset": offset}
-    if segment:
-        members = within(members, find_slice_set(run.pk, segment))
-        filters["segment"] = segment
-    return people_export(members, filters)
+    cohort, offset, segment = (form.cleaned_data[name] for name in ("cohort", "offset", "segment"))
+    filters = {"cohort": cohort, "offset": offset} | ({"segment": segment} if segment else {})
+    return people_export(find_cell_set(run.pk, cohort, offset, dimension=segment), filters)
 
 
 def open_map(asked: Asked) -> Export:

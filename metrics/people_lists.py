@@ -14,7 +14,7 @@ from metrics.map_forms import PlaceForm, SlicedCellForm
 from metrics.map_sets import MapAsked, asked_set
 from metrics.models import MemberSet, RecomputeRun
 from metrics.recorded_people import RecordedAsked, RecordedForm, recorded_set
-from metrics.selectors.people import find_cell_set, find_slice_set, within
+from metrics.selectors.people import find_cell_set
 from metrics.selectors.runs import shown_run
 
 
@@ -40,10 +40,7 @@ def _of_cell(run: RecomputeRun, query: QueryDict) -> MemberSet | None:
     if not form.is_valid():
         raise NotFound
     data = form.cleaned_data
-    members: MemberSet | None = find_cell_set(run.pk, data["cohort"], data["offset"])
-    if data["segment"]:
-        return within(members, find_slice_set(run.pk, data["segment"]))
-    return members
+    return find_cell_set(run.pk, data["cohort"], data["offset"], dimension=data["segment"])
 
 
 def _of_map(run: RecomputeRun, query: QueryDict) -> MemberSet | None:

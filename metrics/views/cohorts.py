@@ -17,11 +17,11 @@ from common.errors import NotFound
 from common.time import Period
 from metrics.kpis.cohorts import WORDS
 from metrics.map_forms import MatrixForm, SlicedCellForm
-from metrics.models import MemberSet, RecomputeRun
+from metrics.models import RecomputeRun
 from metrics.roles import READERS
 from metrics.selectors.cohorts import MEASURES, CohortRow, cohort_rows, list_cohorts
 from metrics.selectors.figures import list_slices
-from metrics.selectors.people import find_cell_set, find_slice_set, page_of, within
+from metrics.selectors.people import find_cell_set, page_of
 from metrics.selectors.runs import seen_until, shown_run
 from metrics.views.asking import segment_choices, segment_name
 from metrics.views.cohort_lines import cohort_chart, compared_words
@@ -198,11 +198,8 @@ def cohort_people(request: HttpRequest) -> HttpResponse:
     run = shown_run()
     if run is None or not form.is_valid():
         raise NotFound
-    cohort, offset = form.cleaned_data["cohort"], form.cleaned_data["offset"]
-    members: MemberSet | None = find_cell_set(run.pk, cohort, offset)
-    segment = form.cleaned_data["segment"]
-    if segment:
-        members = within(members, find_slice_set(run.pk, segment))
+    cohort, offset, segment = (form.cleaned_data[name] for name in ("cohort", "offset", "segment"))
+    members = find_cell_set(run.pk, cohort, offset, dimension=segment)
     month = show_period("month", Period.parse(cohort).first_day)
     later = ngettext(
         "bought again %(count)s month later", "bought again %(count)s months later", offset

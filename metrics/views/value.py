@@ -17,7 +17,7 @@ from common.display import format_number
 from metrics.figures import currency_of
 from metrics.kpis import KPIS
 from metrics.kpis.value import UNKNOWN_COST
-from metrics.models import SliceSet, Snapshot
+from metrics.models import RecomputeRun, SliceSet, Snapshot
 from metrics.roles import READERS
 from metrics.selectors.figures import figure_from, list_latest
 from metrics.views.asking import slice_label
@@ -61,7 +61,7 @@ def value(request: HttpRequest) -> HttpResponse:
         slices: list[SliceSet] = context["bar"]["slices"]
         context["by_slice"] = by_slice(request, context["asked"], lead, slices)
         if not context["asked"].segment:
-            returns = _returns(slices, context["snapshots"])
+            returns = _returns(slices, context["run"])
             context |= {"returns": returns, "returns_chart": _chart(returns)}
             context["sources"] = rows_by_source(slices, context["snapshots"])
         told = {one.kpi.key: one for one in context["others"]}
@@ -98,13 +98,16 @@ def _sentence(lead: Told | None) -> str:
     }
 
 
-def _returns(slices: Sequence[SliceSet], snapshots: Sequence[Snapshot]) -> list[Return]:
-    """The cohorts that are kept, the oldest first; one query and that of the run."""
+def _returns(slices: Sequence[SliceSet], run: RecomputeRun) -> list[Return]:
+    """The cohorts that are kept, the oldest first, of whatever periods the page is; two queries."""
     mine = [one for one in slices if one.dimension.startswith(COHORT)]
     if not mine:
         return []
-    costs = {one.period: one for one in snapshots if one.kpi == COST and one.unit == "month"}
-    found = list_latest(keys=[LEADING], units=("all",), dimensions=[one.dimension for one in mine])
+    names = [one.dimension for one in mine]
+    months = [name.removeprefix(COHORT) for name in names]
+    spent = list_latest(keys=[COST], units=("month",), periods=months, run=run)
+    costs = {one.period: one for one in spent}
+    found = list_latest(keys=[LEADING], units=("all",), dimensions=names, run=run)
     values = {one.dimension: one for one in found}
     return [
         _return(one, values[one.dimension], costs.get(one.dimension.removeprefix(COHORT)))

@@ -192,6 +192,9 @@ def test_value_stands_by_cohort_against_what_winning_them_cost(manager: Client) 
             unit="month",
             starts_on=f"{cohort}-01",
         )
+    by_quarter = words(manager, "/metrics/value/?unit=quarter")
+    assert "Oct 2025 30 $80.00 $60.00 – $100.00 $40.00 2.0× Earned back: certain." in by_quarter
+    assert_query_budget(manager, "/metrics/value/?unit=quarter")
     said = words(manager, "/metrics/value/")
     assert "Oct 2025 30 $80.00 $60.00 – $100.00 $40.00 2.0× Earned back: certain." in said
     assert "Nov 2025 30 $45.00 $30.00 – $60.00 $40.00 1.1× Earned back or not: can't tell." in said
