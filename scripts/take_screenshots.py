@@ -46,7 +46,13 @@ STAFF_PAGES = {
     "counter": "/orders/quick/",
     "complaints": "/complaints/",
     "metrics": "/metrics/",
+    "retention": "/metrics/retention/",
+    "value": "/metrics/value/",
+    "funnel": "/metrics/funnel/",
+    "voice": "/metrics/voice/",
+    "shops": "/metrics/shops/",
     "cohorts": "/metrics/cohorts/",
+    "rfm": "/metrics/rfm/",
 }
 PORTAL_PAGES = {"portal": "/me/"}
 README_PICTURES = {
@@ -55,6 +61,7 @@ README_PICTURES = {
     ("inbox", "light"),
     ("metrics", "light"),
     ("metrics", "dark"),
+    ("retention", "light"),
     ("cohorts", "light"),
     ("portal", "phone"),
 }
@@ -127,6 +134,11 @@ class Photographer:
         if "[" in path:
             path = self._first_link(page, path)
         response = page.goto(self.base + path)
+        for _attempt in range(30):  # a picture says what was computed, not that it is being
+            if not page.locator("#recompute-status[hx-get]").count():
+                break
+            page.wait_for_timeout(3000)
+            response = page.goto(self.base + path)
         page.wait_for_load_state("networkidle")
         for end in ("document.body.scrollHeight", "0"):  # charts are drawn when they come near
             page.evaluate(f"scrollTo(0, {end})")
