@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
+from common.contention import refusal_of
 from common.errors import Conflict, DomainError, InvalidInput
 from common.models import IdempotencyKey
 from common.problems import CONTENT_TYPE
@@ -106,7 +107,8 @@ class IdempotentMixin:
             with transaction.atomic():
                 response: Response = answer(self.request, *self.args, **self.kwargs)
         except Exception as error:
-            if isinstance(error, DomainError) and error.is_transient:
+            refusal = refusal_of(error)
+            if isinstance(refusal, DomainError) and refusal.is_transient:
                 raise  # takes the key's row along, so that the key is good for another try
             response = self.handle_exception(error)
         row.status = response.status_code

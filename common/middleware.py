@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
+from common.contention import refusal_of
 from common.errors import DomainError, InvalidInput
 from common.problems import is_api, plain_problem
 
@@ -35,6 +36,7 @@ class DomainErrorMiddleware:
         """Called by Django for an exception a view let through."""
         if isinstance(error, ValidationError):  # a shared validator, called outside of a form
             error = InvalidInput(" ".join(error.messages))
+        error = refusal_of(error)
         return self._refuse(request, error) if isinstance(error, DomainError) else None
 
     def _refuse(self, request: HttpRequest, error: DomainError) -> HttpResponse:

@@ -16,6 +16,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from common.contention import refusal_of
 from common.errors import DomainError
 
 CONTENT_TYPE = "application/problem+json"
@@ -53,8 +54,9 @@ def is_api(request: HttpRequest) -> bool:
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: every refusal becomes a problem; a bug stays a bug (500)."""
+    error = refusal_of(error)
     if isinstance(error, DomainError):
-        return problem(
+        answer = problem(
             status=error.status,
             code=error.code,
             title=str(error.message),
@@ -64,6 +66,9 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
                 for key, value in error.context.items()
             },
         )
+        if error.is_transient:
+            answer["Retry-After"] = "1"
+        return answer
     if isinstance(error, ValidationError):
         fields = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
         return problem(status=400, code="invalid", title=_("Invalid input."), errors=fields)

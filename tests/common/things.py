@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any, ClassVar
 
+from django.db import OperationalError
 from django.urls import include, path
+from psycopg.errors import DeadlockDetected
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -60,14 +62,22 @@ class Things(IdempotentMixin, APIView):
             raise TooMany(limit=3)
         if self.is_busy:
             raise Busy
+        if name == "deadlock":
+            raise OperationalError from DeadlockDetected()
         if name == "crash":
             raise RuntimeError
         shown = {key: str(value) for key, value in given.validated_data.items()}
         return Response({"id": event.pk} | shown, status=status.HTTP_201_CREATED)
 
 
+def crossed(_request: Any) -> Any:
+    """A page whose write is ended by the database, as it was in another one's way."""
+    raise OperationalError from DeadlockDetected()
+
+
 handler500 = "config.failures.server_error"
 urlpatterns = [
     path("api/v1/things/", Things.as_view(), name="things"),
+    path("crossed/", crossed),
     path("", include("config.urls")),
 ]
