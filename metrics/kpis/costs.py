@@ -213,6 +213,7 @@ ACQUISITION_COST = Kpi(
     group="value",
     per="as_of",
     needs=("order_states", "customers"),
+    reads=("costs",),  # not itself, but where the months' are invented, so is a customer's own
     more_is_better=False,
 )
 
