@@ -36,6 +36,8 @@ SHARE_ASKED = (0.06, 0.08, 0.09)
 SHARE_ANSWERED = 0.45
 CONTENT = {"again": 0.62, "unknown": 0.55, "never": 0.32}
 SHARE_BETWEEN = 0.25
+# Of fewer orders a larger share has opinions, so that there is something to read.
+MANY_ORDERS, MOST_TIMES = 20_000, 4
 SPREAD_OF_SHOPS = 0.3
 UNKNOWN_YET = timedelta(days=60)  # whether somebody comes again
 NPS = "nps"
@@ -97,12 +99,14 @@ def record_opinions(*, seed: int, now: datetime) -> tuple[int, int]:
         _Answers(past_survey(key="effort", kind="ces")),
     )
     moods = _Moods(seed)
+    times = min(MOST_TIMES, max(1, MANY_ORDERS / max(1, Order.objects.count())))
+    asked_of = [share * times for share in SHARE_ASKED]
     complaints = answers = 0
     for orders in _delivered_orders():
         found = [
             course
             for order in orders
-            if (course := _course(Draw(f"{seed}:complaint:{order.external_id}"), order, now))
+            if (course := _course(Draw(f"{seed}:complaint:{order.external_id}"), order, now, times))
         ]
         complaints += record_past_complaints(
             rows=_with_products(found), actor=SYSTEM, source="demo", is_simulated=True
@@ -110,9 +114,9 @@ def record_opinions(*, seed: int, now: datetime) -> tuple[int, int]:
         for order in orders:
             draw = Draw(f"{seed}:answer:{order.external_id}")
             chance = draw.share()
-            if chance >= SHARE_ASKED[-1]:
+            if chance >= asked_of[-1]:
                 continue
-            place = bisect(SHARE_ASKED, chance)
+            place = bisect(asked_of, chance)
             _ask((nps, *others)[place], order, draw, moods, now)
         answers += sum(one.record() for one in (nps, *others))
     return complaints, answers
@@ -200,9 +204,9 @@ def _with_products(complaints: list[PastComplaint]) -> list[PastComplaint]:
     ]
 
 
-def _course(draw: Draw, order: Delivered, now: datetime) -> PastComplaint | None:
-    """Return the complaint about an order; of most there is none."""
-    if draw.share() >= SHARE_OF_COMPLAINTS:
+def _course(draw: Draw, order: Delivered, now: datetime, times: float) -> PastComplaint | None:
+    """Return the complaint about an order; of most there is none. times: as many as of many."""
+    if draw.share() >= SHARE_OF_COMPLAINTS * times:
         return None
     opened_at = order.delivered_at + timedelta(days=2 * draw.share(), hours=1)
     if opened_at >= now:

@@ -12,11 +12,11 @@ SHARE_WITH_PHONE = 0.5
 SHARE_WITH_CONSENT = 0.6
 ACQUIRED_BY = ("walk-in", "mailer", "friend", "web")
 SHARE_OF_WAYS = (0.45, 0.25, 0.2, 0.1)
-COSTS_OF_WAYS = (1.2, 6.5, 4.0, 9.0)  # what winning a customer costs, on average
+COSTS_OF_WAYS = (6.0, 28.0, 15.0, 36.0)  # what winning a customer costs, on average
 SHARE_OF_KNOWN_COSTS = 0.9
 INDUSTRIES = ("", "Restaurant", "Office")
 SHARE_OF_INDUSTRIES = (0.92, 0.05, 0.03)
-TAGS = ("", "family", "organic", "family\norganic")  # as the import reads them
+TAGS = ("", "family", "organic", "family; organic")
 SHARE_OF_TAGS = (0.75, 0.12, 0.1, 0.03)
 # Number ranges that no one is given: fictional in the US, no such area codes elsewhere.
 PHONES = ("+1 202 555 01{:02d}", "+7 000 555 01 {:02d}", "+86 000 5550 01{:02d}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Min
 
@@ -16,17 +17,21 @@ from common.services import SYSTEM
 from config.demo.dataset import DemoPlan
 from config.demo.draw import Draw
 from crm.models import Customer, Order
+from loyalty.selectors import balance_of
 from loyalty.services import accrue_due, ensure_programme, record_past_points, release_due
 from loyalty.services.expiry import expire_due
 from loyalty.services.liability import report_due
+from loyalty.services.redemptions import redeem_reward
 from loyalty.services.rewards import add_reward
 from loyalty.services.tier_sweeps import measure_everybody
 from loyalty.services.tiers import add_tier
 
 DAYS_OF_PAST = 270
 SHARE_OF_MEMBERS, MOST_MEMBERS = 0.35, 250
-SHARE_WHO_SPEND = 0.6  # of the members
-SHARE_SPENT = 0.4  # of the months in which they could
+SHARE_WHO_ONLY_JOIN = 0.25  # of those who bought nothing afterwards
+SHARE_WHO_SPEND = 0.75  # of the members
+SHARE_TODAY = 0.15
+SHARE_SPENT = 0.5  # of the months in which they could
 VALID_DAYS = 90
 FEWEST_POINTS = 100  # in one exchange
 TIERS = (("Silver", 500), ("Gold", 2_000))
@@ -79,9 +84,30 @@ def record_points(*, plan: DemoPlan, now: datetime) -> None:
     while release_due(now):
         pass
     expire_due(now)
+    _spend(reward, members, plan, now)
     while report_due(now) > 1:
         pass
     measure_everybody(now)
+
+
+def _spend(
+    reward: Any, members: list[tuple[int, str, datetime]], plan: DemoPlan, now: datetime
+) -> None:
+    """Use points today, as some do."""
+    for pk, external_id, _moment in members:
+        if Draw(f"{plan.seed}:today:{external_id}").share() >= SHARE_TODAY:
+            continue
+        points = balance_of(pk, now).available
+        if points >= reward.points:
+            redeem_reward(
+                customer_id=pk,
+                reward_id=reward.pk,
+                source_key=f"demo:{external_id}",
+                happened_at=now,
+                actor=SYSTEM,
+                points=points,
+                amount=reward.value * points,
+            )
 
 
 def _joined(plan: DemoPlan, starts_at: datetime) -> Iterator[tuple[int, str, datetime]]:
@@ -90,13 +116,15 @@ def _joined(plan: DemoPlan, starts_at: datetime) -> Iterator[tuple[int, str, dat
     drawn = []
     for pk, external_id in invented.exclude(external_id=None).values_list("pk", "external_id"):
         draw = Draw(f"{plan.seed}:member:{external_id}")
-        chance, share = draw.share(), draw.share()
+        chance, share, joins = draw.share(), draw.share(), draw.share() < SHARE_WHO_ONLY_JOIN
         if chance < SHARE_OF_MEMBERS:
-            drawn.append((chance, external_id or "", pk, share))
-    for _chance, external_id, pk, share in sorted(drawn)[:MOST_MEMBERS]:
+            drawn.append((chance, external_id or "", pk, share, joins))
+    for _chance, external_id, pk, share, joins in sorted(drawn)[:MOST_MEMBERS]:
         day = starts_at + share * share * (plan.live_from - starts_at)
         bought = Order.objects.filter(
             customer=pk, ordered_at__gte=day, ordered_at__lt=plan.live_from
         ).aggregate(first=Min("ordered_at"))["first"]
         if bought is not None:
             yield pk, external_id, bought
+        elif joins:
+            yield pk, external_id, day

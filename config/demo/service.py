@@ -6,6 +6,7 @@ themselves never change by it.
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -31,7 +32,8 @@ SHARE_OF_OFFERED, SHARE_WHO_ASK_TO_LEAVE = 0.09, 0.65
 SHARES_OF_ANSWERS = (40, 40, 20)  # accepted, declined, none
 SHARE_DECIDED = 0.9
 MONTHS = 36
-MARKETING, SERVICE = Decimal("0.04"), Decimal("0.03")  # of a month's revenue
+FOR_EACH_NEW, MARKETING = Decimal(24), Decimal("0.002")  # per new customer; of the revenue
+SERVICE = Decimal("0.03")  # of a month's revenue
 OFFERS = {
     "en": "10 % off the next purchase",
     "ru": "Скидка 10 % на следующую покупку",
@@ -85,7 +87,12 @@ def _refunds(seed: int, now: datetime) -> int:
 
 
 def _costs(seed: int, now: datetime) -> int:
-    """A share of each month's revenue, of at most so many months."""
+    """Of at most so many months: a share of the revenue, and what winning new customers took."""
+    firsts = Order.objects.filter(customer__isnull=False).values("customer_id")
+    new = Counter(
+        local_date(moment).replace(day=1)
+        for moment in firsts.annotate(first=Min("ordered_at")).values_list("first", flat=True)
+    )
     month = Period.containing(local_date(now), "month").shifted(-1)
     for _number in range(MONTHS):
         revenue = Order.objects.filter(
@@ -94,13 +101,16 @@ def _costs(seed: int, now: datetime) -> int:
             currency=settings.KEEPWELL_CURRENCY,
         ).aggregate(sum=Sum("amount"))["sum"]
         draw = Draw(f"{seed}:cost:{month}")
-        for category, share in (("marketing", MARKETING), ("service", SERVICE)):
+        for category, share, extra in (
+            ("marketing", MARKETING, FOR_EACH_NEW * new[month.first_day]),
+            ("service", SERVICE, Decimal(0)),
+        ):
             if revenue:
                 wobble = Decimal(f"{0.8 + 0.4 * draw.share():.3f}")
                 record_cost(
                     month=month.first_day,
                     category=category,
-                    amount=round_cents(revenue * share * wobble),
+                    amount=round_cents((revenue * share + extra) * wobble),
                     happened_at=now,
                     actor=SYSTEM,
                     is_simulated=True,
@@ -163,7 +173,8 @@ def _moment(customer_id: int, draw: Draw, *, is_kept: bool) -> datetime | None:
     first, last = bought["first"], bought["last"]
     if first is None or last is None:
         return None
-    if is_kept and first < last:
+    # Of a shop's weekly customers few have stopped buying; they gave something else up.
+    if first < last and (is_kept or draw.share() < 0.5):
         moment: datetime = first + (last - first) * draw.share()
         return moment
     after: datetime = last + timedelta(days=3 + 10 * draw.share())

@@ -61,6 +61,24 @@ def test_first_purchases_are_mostly_front_end_and_later_ones_core():
     assert later.count("C") / len(later) > 0.6
 
 
+def test_what_the_figures_need_is_there():
+    data = dataset(customers=1_000)
+    [people] = [chunk.columns for chunk in data.customers.chunks(print)]
+    [products] = [chunk.columns for chunk in data.products.chunks(print)]
+    [leads] = [chunk.columns for chunk in data.leads.chunks(print)]
+    lines = [chunk.columns for chunk in data.orders(None, None).chunks(print)]
+
+    assert {"", "family", "organic"} < set(people["tags"])
+    assert set(people["source"]) == {"walk-in", "mailer", "friend", "web"}
+    assert 0.02 < sum(map(bool, people["industry"])) / 1_000 < 0.2
+    assert 0.8 < sum(map(bool, people["acquisition_cost"])) / 1_000 < 1
+    offered = {sku for sku in products["special_offer_sku"] if sku}
+    assert offered
+    assert offered < set(products["sku"])
+    assert set(leads["external_id"]) < set(people["external_id"])
+    assert all(cost for columns in lines for cost in columns["unit_cost"])
+
+
 @pytest.mark.django_db(transaction=True)
 def test_it_loads_through_the_import_and_only_once(tmp_path, settings):
     from outreach.services import enrol_due
