@@ -37,9 +37,28 @@ def _is_compared(text: str) -> None:
         is_window(text)
 
 
-def _is_month(text: str) -> None:
+def is_month(text: str) -> None:
+    """Refuse what is no month."""
     if Period.parse(text).unit != "month":
         raise ValidationError("not a month")
+
+
+class SliceField(forms.CharField):
+    """A slice such as ``location=north``; a bare word is a segment.
+
+    or_product: also a product whose own figure is meant.
+    """
+
+    def __init__(self, *, or_product: bool = False) -> None:
+        super().__init__(max_length=140, required=False)
+        self._or_product = or_product
+
+    def clean(self, value: Any) -> str:
+        """Return the slice's name."""
+        text: str = super().clean(value)
+        if self._or_product and text.startswith(f"{OF_PRODUCT}="):
+            return text
+        return parse_slice(text) if text else ""
 
 
 class AddressForm(forms.Form):
@@ -69,13 +88,8 @@ class FigureForm(AddressForm):
     unit = forms.ChoiceField(choices=[(unit, unit) for unit in UNITS], required=False)
     period = forms.CharField(max_length=8, required=False, validators=[is_window])
     against = forms.CharField(max_length=8, required=False, validators=[_is_compared])
-    segment = forms.CharField(max_length=140, required=False)
+    segment = SliceField(or_product=True)
     by = forms.CharField(max_length=16, required=False)
-
-    def clean_segment(self) -> str:
-        """The slice's name; a bare word is a segment. Also a product whose own figure is meant."""
-        text: str = self.cleaned_data["segment"]
-        return text if text.startswith(f"{OF_PRODUCT}=") else parse_slice(text) if text else ""
 
 
 class PeopleForm(AddressForm):
@@ -86,28 +100,23 @@ class PeopleForm(AddressForm):
 
     period = forms.CharField(max_length=8, required=False, validators=[is_window])
     set = forms.CharField(max_length=16, required=False)
-    segment = forms.CharField(max_length=140, required=False)
+    segment = SliceField(or_product=True)
     other = forms.CharField(max_length=8, required=False, validators=[is_window])
     part = forms.ChoiceField(choices=[(part, part) for part in PARTS], required=False)
-
-    def clean_segment(self) -> str:
-        """The slice's name; a bare word is a segment. Also a product whose own figure is meant."""
-        text: str = self.cleaned_data["segment"]
-        return text if text.startswith(f"{OF_PRODUCT}=") else parse_slice(text) if text else ""
 
 
 class CohortForm(AddressForm):
     """What to show of the matrix."""
 
     show = forms.ChoiceField(choices=[(one, one) for one in MEASURES], required=False)
-    cohort = forms.CharField(max_length=7, required=False, validators=[_is_month])
+    cohort = forms.CharField(max_length=7, required=False, validators=[is_month])
     all = forms.BooleanField(required=False)
 
 
 class CellForm(AddressForm):
     """A cell of the matrix."""
 
-    cohort = forms.CharField(max_length=7, validators=[_is_month])
+    cohort = forms.CharField(max_length=7, validators=[is_month])
     offset = forms.IntegerField(min_value=0, max_value=5000)
 
 
