@@ -16,7 +16,7 @@ from metrics.windows import Window, WindowUnit
 if TYPE_CHECKING:
     from metrics.compute import Computation
 
-MOST_PRODUCTS = 20  # of each kind: those in most purchases
+MOST_PRODUCTS = 20  # of each kind: those on most lines of purchases
 # How many of the last periods are kept by product as well.
 KEPT: dict[WindowUnit, int] = {"month": 3, "quarter": 5, "year": 2, "trailing": 3}
 
@@ -70,7 +70,7 @@ def _with_sets(figure: Figure, window: Window, keeper: SetKeeper) -> Row:
 
 
 def _sold_most(computation: Computation, *, kind: str = "") -> list[int]:
-    """Return the ids of the products in most purchases; kind: only those of one."""
+    """Return the ids of the products on most lines of purchases; kind: only those of one."""
     import ibis
 
     facts = computation.facts()
