@@ -15,7 +15,8 @@ from metrics.models import KpiTarget
 
 LARGEST_TARGET = Decimal(10**12)
 PLACES = 4
-SIGNED = ("nps", "revenue_churn_net", "clv_historic", "satisfaction_retention")
+# Figures that can be below 0.
+SIGNED = ("nps", "revenue_churn_net", "clv_historic", "satisfaction_retention", "member_lift")
 
 
 @transaction.atomic

@@ -53,9 +53,13 @@ def test_a_target_that_cannot_be_is_refused(value: str) -> None:
     assert list_targets() == {"retention_rate": Decimal(65)}
 
 
-def test_a_net_score_may_be_below_0_and_a_figure_has_to_exist() -> None:
-    set_to("-10", "nps")
-    assert list_targets() == {"nps": Decimal(-10)}
+@pytest.mark.parametrize("key", ["nps", "revenue_churn_net", "clv_historic", "member_lift"])
+def test_what_can_be_below_0_may_have_such_a_target(key: str) -> None:
+    set_to("-10", key)
+    assert list_targets() == {key: Decimal(-10)}
+
+
+def test_a_figure_with_a_target_has_to_exist() -> None:
     with pytest.raises(NotFound):
         set_to("1", "nonsense")
 
