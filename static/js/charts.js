@@ -133,7 +133,7 @@
   }
 
   // A bridge is two bars on each other: one that isn't seen up to where the step begins, and the step.
-  function bridge(data) {
+  function bridge(data, width) {
     const show = formatter(data, data.unit === "money" ? 0 : undefined);
     const [series] = data.series;
     const [totals, up, down] = ["--chart-1", "--chart-3", "--chart-2"].map(css);
@@ -159,7 +159,12 @@
         data: steps,
         cursor: series.links ? "pointer" : "default",
         itemStyle: { borderRadius: [3, 3, 0, 0] },
-        label: { show: true, position: "top", color: css("--chart-ink") },
+        // Amounts side by side need room; the table below the picture has them too.
+        label: {
+          show: data.unit !== "money" || width / data.labels.length > 72,
+          position: "top",
+          color: css("--chart-ink"),
+        },
       },
     ];
   }
@@ -183,6 +188,7 @@
   // Names under few bars stand whole, in several lines where they must.
   function barLabels(data, width) {
     const each = Math.floor(width / data.labels.length) - 8;
+    if (data.type === "bridge" && each < 64) return { interval: 0, rotate: 40 }; // words stay whole
     return data.type === "bridge" || (data.type === "bar" && each >= 60)
       ? { interval: 0, width: Math.min(each, 84), overflow: "break" }
       : { hideOverlap: true };
@@ -193,7 +199,7 @@
     const grid = css("--chart-grid");
     const surface = css("--chart-surface");
     const show = formatter(data, data.unit === "money" ? 0 : undefined);
-    const list = data.type === "bridge" ? bridge(data) : [];
+    const list = data.type === "bridge" ? bridge(data, width) : [];
     (data.type === "bridge" ? [] : data.series).forEach((series, at) => {
       const color = css(`--chart-${(at % 4) + 1}`);
       if (data.type === "line" && series.low && series.high) list.push(...band(series, color, at));
