@@ -131,7 +131,7 @@ class Kpi:
         definition isn't run.  reads: other fact tables it is about.
     is_sliced: whether it can be said of some customers only.  is_of_products: of one product.
     looks_back: whether it needs the look-back before the start.
-    looks_back_a_year: whether it needs the 365 days before the end.
+    looks_back_a_year: whether it needs the 365 days before the end; it is not kept by week.
     matures_days: how long after a period its figure may still change.
     is_of_purchases: whether it ends where the purchases do.
     observational: it tells what goes together, not what follows from what.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from common.money import from_units
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
     from metrics.compute import Computation
     from metrics.engines.cutting import Cutter
 
-# So many windows at a time, so that what customers did in each of them fits into memory.
-WINDOWS_AT_ONCE = 12
+WINDOWS_AT_ONCE = 12  # that each hold a year
 TOLD_EVERY = 0.5  # seconds between two marks of progress
 
 
@@ -92,15 +92,28 @@ class _FigureWriter:
 
     def write(self, kpi: Kpi) -> None:
         """Write the figure of every window it has, and of every slice."""
-        left_out = "trailing" if kpi.per == "as_of" else "all"
+        left_out = {"trailing" if kpi.per == "as_of" else "all"}
+        if kpi.looks_back_a_year:  # from week to week there is next to nothing new in it
+            left_out.add("week")
         windows = self._windows if self._computation.has_facts_of(kpi) else self._present
-        windows = [window for window in windows if window.unit != left_out]
-        at_once = WINDOWS_AT_ONCE if self._computation.is_large else len(windows)
-        for some in chunks(windows, at_once):
+        windows = [window for window in windows if window.unit not in left_out]
+        for some in self._portions(kpi, windows):
             measures = self._computation.measures(kpi, some)
             whole = self._of_everybody(kpi, some, measures)
             self.written += write_snapshots(self._run, kpi, whole)
             self.written += write_sliced(self._run, self._of_slices(kpi, some, measures))
+
+    def _portions(self, kpi: Kpi, windows: list[Window]) -> Iterable[list[Window]]:
+        """Cut windows into portions whose facts fit into memory.
+
+        Windows of one unit lie side by side, so that each fact is in one of them only; those of
+        figures that look back a year lie on top of each other.
+        """
+        if not self._computation.is_large:
+            return [windows]
+        if kpi.looks_back_a_year:
+            return chunks(windows, WINDOWS_AT_ONCE)
+        return [list(some) for _unit, some in groupby(windows, lambda window: window.unit)]
 
     def _of_everybody(
         self, kpi: Kpi, windows: list[Window], measures: dict[str, Measure]
