@@ -32,7 +32,7 @@ PORTION = 2_000
 SHARE_OF_COMPLAINTS = 0.0025
 SHARE_RESOLVED, SHARE_CLOSED = 0.9, 0.75
 # Of the orders: asked whether they'd recommend us, or known to be satisfied, or found it easy.
-SHARE_ASKED = (0.06, 0.08, 0.09)
+SHARE_ASKED = (0.045, 0.06, 0.07)
 SHARE_ANSWERED = 0.45
 CONTENT = {"again": 0.62, "unknown": 0.55, "never": 0.32}
 SHARE_BETWEEN = 0.25

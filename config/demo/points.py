@@ -27,7 +27,7 @@ from loyalty.services.tier_sweeps import measure_everybody
 from loyalty.services.tiers import add_tier
 
 DAYS_OF_PAST = 270
-SHARE_OF_MEMBERS, MOST_MEMBERS = 0.35, 250
+SHARE_OF_MEMBERS, MOST_MEMBERS = 0.35, 120
 SHARE_WHO_ONLY_JOIN = 0.25  # of those who bought nothing afterwards
 SHARE_WHO_SPEND = 0.75  # of the members
 SHARE_TODAY = 0.15
