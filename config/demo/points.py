@@ -34,7 +34,7 @@ SHARE_TODAY = 0.15
 SHARE_SPENT = 0.5  # of the months in which they could
 VALID_DAYS = 90
 FEWEST_POINTS = 100  # in one exchange
-TIERS = (("Silver", 500), ("Gold", 2_000))
+TIERS = (("Plus", 500), ("Premium", 2_000))
 
 
 def programme_start(plan: DemoPlan) -> datetime:
