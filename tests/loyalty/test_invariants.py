@@ -63,7 +63,7 @@ from tests.loyalty.world import (
     all_outstanding,
     redeemed,
 )
-from tests.requirements import EVERY_EXAMPLE
+from tests.requirements import EVERY_EXAMPLE, tries
 
 
 class Ledger(World):
@@ -385,7 +385,7 @@ def test_the_ledger_keeps_its_promises(clock: Callable[[], datetime]) -> None:
     run_state_machine_as_test(
         Ledger,
         settings=settings(
-            max_examples=20 if EVERY_EXAMPLE else 3,
+            max_examples=tries(20) if EVERY_EXAMPLE else 3,
             stateful_step_count=25 if EVERY_EXAMPLE else 20,
             deadline=None,
             suppress_health_check=list(HealthCheck),
