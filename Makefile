@@ -11,11 +11,13 @@ UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .uv/bin/uv)
 JOBS ?= 2
 PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 SYNC ?= --extra demo
-# In CI a skipped browser or PostgreSQL test is a failure.
+# In CI a skipped browser or PostgreSQL test is a failure, and the longest are left out.
 ifeq ($(CI),true)
 REQUIRE_BROWSER := KEEPWELL_REQUIRED_TESTS=browser
 REQUIRE_POSTGRES := KEEPWELL_REQUIRED_TESTS=postgres
+SYSTEM := system and not long
 endif
+SYSTEM ?= system
 unexport VIRTUAL_ENV
 # Compiled modules are kept, whatever the shell says: starting a process takes half the time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -51,9 +53,9 @@ test: install ## Run the everyday tests on SQLite, then on PostgreSQL
 
 .PHONY: test-system
 test-system: install ## Use, fill, kill and restart the whole product, on both databases
-	env -u DATABASE_URL $(REQUIRE_BROWSER) $(RUN) -m pytest $(PARALLEL) -m system
+	env -u DATABASE_URL $(REQUIRE_BROWSER) $(RUN) -m pytest $(PARALLEL) -m "$(SYSTEM)"
 	$(REQUIRE_POSTGRES) $(RUN) -m config.embedded.postgres \
-		$(RUN) -m pytest $(PARALLEL) -m system
+		$(RUN) -m pytest $(PARALLEL) -m "$(SYSTEM)"
 
 .PHONY: test-spark
 test-spark: install ## Compare Spark's figures with DuckDB's; needs Java, fetches Spark (400 MB)

@@ -227,6 +227,7 @@ def test_undone_merges_leave_every_row_as_it_was(
 
 @pytest.mark.any_database
 @pytest.mark.system
+@pytest.mark.long
 @settings(examples, max_examples=2)
 @given(worlds, merges)
 def test_undone_merges_leave_every_figure_as_it_was(

@@ -30,7 +30,7 @@ EMPTY = {"rates", "cancel_requests"}  # the demo's money is one; reasons go with
 OF_APPS = ("crm", "feedback", "loyalty", "outreach", "mailing")
 
 
-@pytest.fixture(params=["completejourney", "synthetic"])
+@pytest.fixture(params=[pytest.param("completejourney", marks=pytest.mark.long), "synthetic"])
 def demo(request, tmp_path, settings):
     """The demo is loaded; its parts as they came, by kind."""
     settings.KEEPWELL_DATA_DIR = tmp_path / "data"

@@ -125,6 +125,7 @@ def test_a_trial_gives_the_figures_with_intervals_and_touches_nothing() -> None:
 
 
 @pytest.mark.system
+@pytest.mark.long
 def test_a_trial_killed_on_its_way_starts_again_and_finds_the_same() -> None:
     trial = world_of_forty()
     sweep_trials(now())

@@ -167,6 +167,7 @@ def walk_path(
     return words, walk
 
 
+@pytest.mark.long
 def test_from_a_file_like_cdnows_to_retention(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
