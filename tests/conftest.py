@@ -59,12 +59,13 @@ _flush_append_only_tables_too()
 
 
 @pytest.fixture(scope="session")
-def django_db_use_migrations() -> bool:
-    """On SQLite the everyday run makes the tables from the models, which takes a second, not ten.
+def django_db_use_migrations(request: pytest.FixtureRequest) -> bool:
+    """On SQLite the everyday run makes the tables from the models: a second, not twenty.
 
-    The PostgreSQL half, the system tests and CI migrate.
+    The PostgreSQL half and CI's system tests migrate.
     """
-    return EVERY_EXAMPLE or session_is_on_postgres()
+    is_everyday = "not system" in request.config.option.markexpr
+    return session_is_on_postgres() or (EVERY_EXAMPLE and not is_everyday)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,12 @@ from django.test import TransactionTestCase
 
 IS_MUTATED = "MUTANT_UNDER_TEST" in os.environ  # by mutmut
 EVERY_EXAMPLE = os.environ.get("CI") == "true" and not IS_MUTATED
-if not EVERY_EXAMPLE:
+if EVERY_EXAMPLE and os.environ.get("KEEPWELL_EVERY_EXAMPLE") != "1":
+    hypothesis.settings.register_profile(
+        "half", parent=hypothesis.settings.get_profile("ci"), max_examples=50
+    )
+    hypothesis.settings.load_profile("half")
+elif not EVERY_EXAMPLE:
     # A mutant wants the same answer each time.
     steady: dict[str, Any] = {"derandomize": True, "database": None} if IS_MUTATED else {}
     hypothesis.settings.register_profile("everyday", max_examples=25, deadline=None, **steady)

@@ -22,7 +22,12 @@ from crm.models import Customer, Order, Product
 from tests.cast import ACTOR
 from tests.crm.imports.conftest import counts
 
-pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.system,
+    pytest.mark.long,
+    pytest.mark.django_db(transaction=True),
+]
 SYNTHETIC = ("--source", "synthetic", "--customers", "200", "--months", "8")
 QUERIES = {"interactions": "days=365", "costs": "year=2026"}
 NOT_LISTED = {"leads", "points_balances"}  # kinds of which there is no list to take out
@@ -30,7 +35,7 @@ EMPTY = {"rates", "cancel_requests"}  # the demo's money is one; reasons go with
 OF_APPS = ("crm", "feedback", "loyalty", "outreach", "mailing")
 
 
-@pytest.fixture(params=[pytest.param("completejourney", marks=pytest.mark.long), "synthetic"])
+@pytest.fixture(params=["completejourney", "synthetic"])
 def demo(request, tmp_path, settings):
     """The demo is loaded; its parts as they came, by kind."""
     settings.KEEPWELL_DATA_DIR = tmp_path / "data"

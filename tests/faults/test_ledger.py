@@ -27,8 +27,8 @@ from tests.faults.worlds import PATIENCE, SEED, Server, World, server
 __all__ = ["server"]
 pytestmark = [pytest.mark.slow, pytest.mark.system]
 IN_FULL = int(os.environ.get("KEEPWELL_FAULT_ROUNDS", "1")) > 1
-ON_POSTGRES = (20_000, 8, 12) if IN_FULL else (2_000, 8, 3)  # operations, processes, kills
-ON_SQLITE = (5_000, 3) if IN_FULL else (1_000, 3)
+ON_POSTGRES = (20_000, 8, 12) if IN_FULL else (1_000, 8, 2)  # operations, processes, kills
+ON_SQLITE = (5_000, 3) if IN_FULL else (500, 3)
 AT_WORK = 10  # operations answered from one kill to the next, at the least
 SAME = ("transaction", "refund", "redemption", "reversed", "hold", "captured", "adjustment")
 TRY_AGAIN = "points_moved"  # a refusal of that instant only

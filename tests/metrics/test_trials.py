@@ -92,6 +92,7 @@ def world_of_forty() -> Trial:
 
 
 @pytest.mark.system
+@pytest.mark.long
 def test_a_trial_gives_the_figures_with_intervals_and_touches_nothing() -> None:
     trial = world_of_forty()
     before = dump()

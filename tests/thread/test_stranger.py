@@ -177,6 +177,7 @@ def test_from_a_file_like_cdnows_to_retention(
     assert walk.seconds < AT_MOST
 
 
+@pytest.mark.long
 def test_from_an_export_of_shopify_to_retention(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
