@@ -68,9 +68,7 @@ def figure_of(
     kpi: Kpi, window: Window, measure: Measure, around: Surroundings, *, dimension: str = ""
 ) -> Figure:
     """Return the figure that a measure makes. dimension: the slice the measure is of."""
-    truncated = (kpi.looks_back and window.is_truncated(around.first_day)) or (
-        kpi.looks_back_a_year and window.is_year_truncated(around.first_day)
-    )
+    truncated = _is_truncated(kpi, window, around.first_day)
     is_complete = window.is_over_for(kpi.matures_days) and not truncated
     value, numerator, denominator = _parts(kpi, measure)
     low, high = _interval(kpi, measure)
@@ -279,6 +277,15 @@ def _flags(
         OBSERVATIONAL: kpi.observational,
     }
     return [name for name, is_so in wanted.items() if is_so]
+
+
+def _is_truncated(kpi: Kpi, window: Window, first_day: date | None) -> bool:
+    """Whether the figure looks at days before the first loaded one."""
+    if kpi.looks_back:
+        return window.is_truncated(first_day)
+    if kpi.looks_back_a_year:
+        return window.is_year_truncated(first_day)
+    return bool(kpi.compares_days) and window.begins_before(first_day, kpi.compares_days)
 
 
 def _is_short(window: Window) -> bool:

@@ -60,6 +60,12 @@ class Window:
         """Whether the look-back of the start reaches before the first loaded day."""
         return first_day is not None and self.look_start < start_of_day(first_day)
 
+    def begins_before(self, first_day: date | None, days: int) -> bool:
+        """Whether so many days (of 24 hours) before the start reach before the first loaded day."""
+        if first_day is None or self.unit == "all":
+            return False
+        return self.start - timedelta(days=days) < start_of_day(first_day)
+
     def is_year_truncated(self, first_day: date | None) -> bool:
         """Whether the 365 days before ``until`` begin before the first loaded day."""
         return first_day is not None and self.year_until < start_of_day(first_day)

@@ -227,8 +227,8 @@ def can_show_so_far(figure: Figure) -> bool:
 
     Retention of a period that has just begun is near 100 % by its look-back alone.
     """
-    is_short = figure.kpi.looks_back_a_year and LEFT_TRUNCATED in figure.flags
-    return figure.is_complete or not (figure.kpi.looks_back or is_short)
+    begins_too_late = LEFT_TRUNCATED in figure.flags
+    return figure.is_complete or not (figure.kpi.looks_back or begins_too_late)
 
 
 def limit_verdict(figure: Figure) -> str:
@@ -338,6 +338,8 @@ def _notes(figure: Figure, *, everywhere: bool = True) -> list[str]:
     notes = []
     if LEFT_TRUNCATED in figure.flags and figure.kpi.looks_back_a_year:
         notes.append(_("The data begin too late: the 365 days before are not all in them."))
+    elif LEFT_TRUNCATED in figure.flags and figure.kpi.compares_days:
+        notes.append(_("The data begin too late: the 90 days before are not all in them."))
     elif LEFT_TRUNCATED in figure.flags:
         notes.append(_("The data begin too late to tell who was active before."))
     elif not figure.is_complete and figure.kpi.matures_days:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cache
 from typing import Any, Literal
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from metrics.kpis.sources import source_hash
 from metrics.needs import needs_words
 
 Unit = Literal["percent", "money", "score", "days", "ratio", "count", "per_1000"]
@@ -132,6 +131,7 @@ class Kpi:
     is_sliced: whether it can be said of some customers only.  is_of_products: of one product.
     looks_back: whether it needs the look-back before the start.
     looks_back_a_year: whether it needs the 365 days before the end; it is not kept by week.
+    compares_days: how many days (of 24 hours) before the period it compares those after it with.
     matures_days: how long after a period its figure may still change.
     is_of_purchases: whether it ends where the purchases do.
     observational: it tells what goes together, not what follows from what.
@@ -164,6 +164,7 @@ class Kpi:
     is_of_products: bool = False
     looks_back: bool = False
     looks_back_a_year: bool = False
+    compares_days: int = 0
     matures_days: int = 0
     more_is_better: bool = True
     is_of_purchases: bool = True
@@ -216,19 +217,11 @@ class Kpi:
 
     @property
     def definition_hash(self) -> str:
-        """Changes whenever the definition does."""
+        """Changes whenever the definition does, or anything it is made of."""
         parts = (
-            _source(self.define),
-            self.window,
-            self.unit,
-            self.interval,
-            self.limit,
-            self.numerator_unit,
-            self.denominator_unit,
-            self.is_total,
-            self.is_ratio_of_means,
-            self.compared,
-            self.quantile,
+            source_hash(self.define.__module__),
+            self.define.__qualname__,
+            *(getattr(self, name) for name in _COUNTED),
         )
         return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:16]
 
@@ -244,10 +237,9 @@ def kernel(name: str, **options: Any) -> Callable[[Any, list[Any]], Any]:
     return run
 
 
-@cache
-def _source(define: Callable[[Any, Any], Expression]) -> str:
-    """The text of a definition and of what stands beside it, without the figures' words."""
-    module = inspect.getmodule(define)
-    found = inspect.getmembers(module, inspect.isfunction)
-    functions = [one for _name, one in found if one.__module__ == define.__module__]
-    return "".join(inspect.getsource(one) for one in functions) + define.__qualname__
+# Fields without which the same facts would make another figure.
+_COUNTED = (
+    "window", "unit", "interval", "limit", "few", "numerator_unit", "denominator_unit", "is_total",
+    "is_ratio_of_means", "compared", "quantile", "per", "needs", "reads", "is_sliced",
+    "is_of_products", "looks_back", "looks_back_a_year", "compares_days", "matures_days",
+)  # fmt: skip

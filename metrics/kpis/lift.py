@@ -154,6 +154,7 @@ MEMBER_LIFT = Kpi(
     },
     group="loyalty",
     needs=("memberships", "order_states"),
+    compares_days=LIFT_DAYS,
     matures_days=LIFT_DAYS,
     observational=True,
     is_sliced=False,  # the others would be cut away

@@ -17,8 +17,9 @@ from metrics.kpis.base import Kpi
 from metrics.models import RecomputeRun, Snapshot
 
 Status = RecomputeRun.Status
-WRITING = (ImportBatch.Status.QUEUED, ImportBatch.Status.RUNNING, ImportBatch.Status.UNDOING)
-ENDED = (ImportBatch.Status.DONE, ImportBatch.Status.STOPPED, ImportBatch.Status.UNDONE)
+_Import = ImportBatch.Status
+WRITING = (_Import.QUEUED, _Import.RUNNING, _Import.UNDOING)
+ENDED = (_Import.DONE, _Import.FAILED, _Import.STOPPED, _Import.UNDONE)  # with what they wrote
 LONGEST_WAIT = timedelta(hours=1)  # for an import
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 # So many days without purchases don't make a period unfinished; fewer than a month has.

@@ -131,14 +131,42 @@ def test_joiners_spent_20_more_and_customers_like_them_5_less() -> None:
         ]
 
     history = History(
-        orders=[*spent(1, 50, 70), *spent(2, 10, 30), *spent(3, 40, 35), *spent(4, 20, 15)],
+        orders=[
+            Bought(None, JANUARY.start - 91 * DAY),  # so long have purchases been known
+            *spent(1, 50, 70),
+            *spent(2, 10, 30),
+            *spent(3, 40, 35),
+            *spent(4, 20, 15),
+        ],
         memberships=[Joined(1, JANUARY.start), Joined(2, JANUARY.start + DAY)],
     )
     with computing(store_of(history), **CUT) as computation:
         (figure,) = computation.figures(KPIS["member_lift"], [JANUARY])
     assert (figure.numerator, figure.denominator, figure.value) == (50, 2, 25)
     assert list(figure.sets["compared"]) == [3, 4]
-    assert "observational" in figure.flags
+    assert figure.flags == ["few", "observational"]
+
+
+@pytest.mark.parametrize(("days", "flags"), [(91, []), (89, ["left_truncated"])])
+def test_what_was_spent_before_is_told_only_where_all_of_it_is_known(
+    days: int, flags: list[str]
+) -> None:
+    history = History(
+        orders=[
+            Bought(None, JANUARY.start - days * DAY),
+            *[Bought(who, JANUARY.start - DAY) for who in range(1, 13)],
+        ],
+        memberships=[Joined(who, JANUARY.start) for who in range(1, 7)],
+    )
+    with computing(store_of(history), **CUT) as computation:
+        figures = computation.figures(KPIS["member_lift"], windows())
+    by_period = {figure.period: figure for figure in figures}
+    figure = by_period[JANUARY.name]
+    assert figure.flags == [*flags, "observational"]
+    assert figure.is_complete is not bool(flags)
+    assert (figure.value is None) is bool(flags)
+    assert (figure.numerator, figure.denominator) == (0, 6)
+    assert "left_truncated" not in by_period[""].flags
 
 
 def test_of_a_month_s_points_a_third_is_used_and_the_rest_expires() -> None:

@@ -75,6 +75,7 @@ def test_months_with_complaints_alone_have_figures(every_figure: None) -> None:
     assert (found.value, found.numerator, found.is_complete) == (Decimal(3), 3, True)
 
 
+@pytest.mark.system
 def test_every_set_of_people_is_as_long_as_its_number(every_figure: None) -> None:
     complaint_example()
     retention_example()
@@ -187,6 +188,17 @@ def test_half_an_import_makes_no_figures() -> None:
     assert is_recomputing(shown_run())  # the pages say that newer ones are coming
     assert recompute_due(NOW + timedelta(seconds=1)) == 1
     assert not is_recomputing(shown_run())
+
+
+@pytest.mark.parametrize(("written", "runs"), [(9, 1), (0, 0)])
+def test_an_import_that_failed_halfway_changes_the_figures_by_what_it_wrote(
+    written: int, runs: int
+) -> None:
+    recompute_due(NOW)
+    ended = {"claimed_until": None, "finished_at": NOW + timedelta(seconds=1), "created": written}
+    importing(status="failed", **ended)
+    assert is_recomputing(shown_run()) is bool(runs)
+    assert recompute_due(NOW + timedelta(minutes=2)) == runs
 
 
 def test_an_upload_that_will_go_on_at_once_is_waited_for() -> None:
