@@ -10,7 +10,7 @@ from _figures_data import AS_OF, FIRST_MONTH, MONTHS, Trade, micros
 from _figures_rivals import REPEAT_DAYS, Answer, Question, naive
 
 from common.time import organisation_timezone
-from metrics.engines import kernels, kernels_customers, kernels_money
+from metrics.engines import kernels, kernels_customers, kernels_money, kernels_worth
 from metrics.engines.incremental import KERNELS, Change
 from metrics.engines.orders import Block, Orders
 from metrics.engines.reading import load_orders
@@ -74,7 +74,7 @@ def by_kernels(orders: Orders, asked: Question) -> Answer:
     answer.repeat["lifetime"] = measure.numerator, measure.denominator
     found = kernels_customers.summary(orders, AS_OF)
     scored = kernels_customers.rfm(found)
-    counts, _unknown, worth = kernels_money.Worth(orders).until(AS_OF)
+    counts, _unknown, worth = kernels_worth.Worth(orders).until(AS_OF)
     answer.customers = {
         "customer_id": found.ids,
         "orders": found.orders,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from metrics.engines.definitions import Engine
     from metrics.engines.facts import Facts
     from metrics.engines.kernels import Cell, Orders
+    from metrics.engines.orders import Events
 
 LARGE = 500_000  # orders
 INVENTED = "is_simulated"
@@ -54,6 +55,7 @@ class Computation:
     known_at: datetime
     engine: str
     closing: ExitStack
+    _read: dict[str, Events] = field(default_factory=dict)
 
     def figures(
         self,
@@ -151,12 +153,21 @@ class Computation:
         """The orders as arrays, read once."""
         from metrics.engines import kernels
 
-        return kernels.load_orders(
+        orders = kernels.load_orders(
             self.store,
             as_of=self.as_of,
             known_at=self.known_at,
             currency=settings.KEEPWELL_CURRENCY,
         )
+        orders.events = self._events
+        return orders
+
+    def _events(self, name: str, define: Callable[[Any], Any]) -> Events:
+        from metrics.engines.reading import events_of
+
+        if name not in self._read:
+            self._read[name] = events_of(self.arrow(define(self.facts())), self.orders.ids)
+        return self._read[name]
 
     @property
     def is_large(self) -> bool:

@@ -1,8 +1,9 @@
 """The hot figures by array arithmetic; each must equal its definition, which the tests check.
 
-Here: who stayed and who bought again. :mod:`.kernels_money` has revenue, :mod:`.kernels_cohorts`
-the cohort matrix, :mod:`.kernels_customers` what is known of each customer, :mod:`.orders` what all
-of them work on.
+Here: who stayed and who bought again. :mod:`.kernels_purchases` has how often and for how much
+people buy, :mod:`.kernels_money` revenue, :mod:`.kernels_value` and :mod:`.kernels_worth` what is
+left of it, :mod:`.kernels_cohorts` the cohort matrix, :mod:`.kernels_customers` what is known of
+each customer, :mod:`.orders` what all of them work on.
 """
 
 from __future__ import annotations
@@ -15,7 +16,15 @@ from numpy.typing import NDArray
 
 from metrics.engines.calendar import DAY, micros
 from metrics.engines.kernels_cohorts import Cell, cells_from_rows, cohorts
-from metrics.engines.kernels_money import gross_churn, lapsed, net_churn, net_retention, worth
+from metrics.engines.kernels_money import gross_churn, lapsed, net_churn, net_retention
+from metrics.engines.kernels_purchases import (
+    average_order_value,
+    days_between,
+    identified_share,
+    purchase_frequency,
+)
+from metrics.engines.kernels_value import acquisition_cost, engaged_ratio, unprofitable
+from metrics.engines.kernels_worth import worth
 from metrics.engines.measures import count
 from metrics.engines.members import Chosen, Ints, by_id
 from metrics.engines.orders import NEVER, Orders, side_by_side
@@ -185,19 +194,26 @@ __all__ = [
     "NEVER",
     "Cell",
     "Orders",
+    "acquisition_cost",
     "average_form",
+    "average_order_value",
     "cells_from_rows",
     "churn",
     "cohorts",
+    "days_between",
+    "engaged_ratio",
     "gross_churn",
+    "identified_share",
     "lapsed",
     "load_orders",
     "micros",
     "net_churn",
     "net_retention",
+    "purchase_frequency",
     "repeat_lifetime",
     "repeat_within",
     "retention",
     "source_form",
+    "unprofitable",
     "worth",
 ]

@@ -109,6 +109,24 @@ class Block:
         """Sum of each visit's amounts."""
         return self.sums(self.amounts)
 
+    @cached_property
+    def margin(self) -> Ints:
+        """Sum of each visit's margins."""
+        return self.sums(self.margins)
+
+    @cached_property
+    def ours(self) -> Ints:
+        """Orders of each visit in the organisation's currency."""
+        return self.counts if self.is_ours.all() else self.sums(self.is_ours.astype(np.int64))
+
+    @cached_property
+    def unpriced(self) -> Ints:
+        """Whose visits had an order in the organisation's currency of unknown cost, ascending."""
+        if self.is_costed.all():
+            return _none()
+        unknown: Ints = np.unique(self.codes[self.is_ours & ~self.is_costed])
+        return unknown
+
     def sums(self, values: Ints) -> Ints:
         """Sum values of orders by visit."""
         running = np.cumsum(values)
@@ -116,9 +134,9 @@ class Block:
         found[1:] -= found[:-1].copy()
         return found
 
-    def before(self, moment: int) -> Block:
-        """Return what of the month was before a moment, some of it."""
-        some = self.times < moment
+    def between(self, low: int, high: int) -> Block:
+        """Return the orders in ``[low, high)``, of which there may be none."""
+        some = (self.times >= low) & (self.times < high)
         return Block(*(getattr(self, one.name)[some] for one in fields(self)))
 
     @cached_property
@@ -147,6 +165,32 @@ class GivenBack:
         """Codes and amounts of the refunds in ``[low, high)``."""
         begin, end = np.searchsorted(self.times, [low, high])
         return self.codes[begin:end], self.amounts[begin:end]
+
+
+@dataclass(frozen=True)
+class Events:
+    """What else happened, sorted by time.
+
+    codes: whose, -1 where it is nobody with an order.  times: microseconds since 1970, UTC, or 0.
+    amounts: 1/10,000, or 0.
+    """
+
+    codes: Ints
+    times: Ints
+    amounts: Ints
+
+    def between(self, low: int, high: int) -> Events:
+        """Return those in ``[low, high)``."""
+        begin, end = np.searchsorted(self.times, [low, high])
+        return Events(self.codes[begin:end], self.times[begin:end], self.amounts[begin:end])
+
+
+class NothingElseIsKnown(LookupError):
+    """These orders came alone: nobody can be asked what else happened."""
+
+
+def _nobody_to_ask(name: str, define: Callable[[Any], Any]) -> Events:
+    raise NothingElseIsKnown(name)
 
 
 @dataclass(frozen=True)
@@ -196,7 +240,8 @@ class Orders:
     """Counted orders of known customers.
 
     ids: ids of the customers with an order, sorted.  blocks: see :class:`Block`, oldest first.
-    has_service_costs: whether serving customers cost something, which no kernel shares out.
+    has_service_costs: whether serving customers may have cost something.
+    events: what else is known, by a name and the ibis table that defines it.
 
     sets, revenues, kept: what was asked for, kept: windows that follow each other share theirs.
     """
@@ -205,6 +250,7 @@ class Orders:
     blocks: list[Block]
     refunds: GivenBack = field(default_factory=_nothing_given_back)
     has_service_costs: bool = False
+    events: Callable[[str, Callable[[Any], Any]], Events] = _nobody_to_ask
     sets: dict[tuple[str, int, int], Chosen] = field(default_factory=dict)
     revenues: dict[tuple[int, int], Revenue] = field(default_factory=dict)
     kept: dict[Any, Any] = field(default_factory=dict)
@@ -355,6 +401,15 @@ class Orders:
         codes, amounts = self.refunds.between(low, high)
         np.subtract.at(found, codes, amounts)
         return found
+
+    def parts(self, low: int, high: int) -> Iterator[Block]:
+        """Yield the orders in ``[low, high)`` month by month; of whole months, what is kept."""
+        for block in self.blocks:
+            first, last = block.span
+            if low <= first and last < high:
+                yield block
+            elif first < high and last >= low and len((part := block.between(low, high)).codes):
+                yield part
 
     def inside(self, low: int, high: int) -> Iterator[tuple[Ints, Ints]]:
         """Yield for each month who ordered in ``[low, high)``, once each, and for how much."""

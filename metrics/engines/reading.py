@@ -17,7 +17,7 @@ import numpy as np
 
 from metrics.engines.calendar import by_month, micros, month_edges
 from metrics.engines.members import Flags, Ints
-from metrics.engines.orders import Block, GivenBack, Orders, side_by_side
+from metrics.engines.orders import Block, Events, GivenBack, Orders, side_by_side
 from metrics.facts.columns import LINKS, ORDER_STATES, TABLES
 from metrics.facts.store import Store
 
@@ -316,6 +316,27 @@ def _given_back(
     times = _instants(refunds.column("refunded_at"))
     amounts = _numbers(refunds.column("amount"))
     return GivenBack(codes[place[is_there]], times[is_there], amounts[is_there])
+
+
+def events_of(rows: Any, ids: Ints) -> Events:
+    """Return what a definition found. rows: ``customer_id, at, amount``, as far as it has them.
+
+    ids: of the customers with orders, sorted.
+    """
+
+    def column(name: str, read: Callable[[Any], Ints]) -> Ints:
+        if name not in rows.column_names:
+            return np.zeros(rows.num_rows, dtype=np.int64)
+        return read(rows.column(name))
+
+    who, times = column("customer_id", _numbers), column("at", _instants)
+    amounts = column("amount", _numbers)
+    codes = np.full(len(who), -1)
+    if len(ids):
+        at = np.minimum(np.searchsorted(ids, who), len(ids) - 1)
+        codes = np.where(ids[at] == who, at, -1)
+    order = np.argsort(times, kind="stable")
+    return Events(codes[order], times[order], amounts[order].astype(np.int64, copy=False))
 
 
 def _is_valid(column: Any) -> Flags:

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from metrics.kpis.base import DENOMINATOR, Expression, Kpi
+from metrics.kpis.base import DENOMINATOR, Expression, Kpi, kernel
 from metrics.kpis.local_time import months, with_local_day, with_local_month
 from metrics.kpis.loyalty import lot_entries
 from metrics.kpis.retention import WINDOW, named, sets_of
@@ -49,12 +49,9 @@ def define_acquisition(facts: Any, windows: Any) -> Expression:
     """Σ recorded cost / customers who bought by then and whose cost is recorded."""
     import ibis
 
-    orders, records = facts.customer_orders, facts.customers
+    orders, own = facts.customer_orders, recorded_costs(facts)
     first = orders.group_by("customer_id").aggregate(first_at=orders.ordered_at.min())
-    own = records.filter(
-        records.record_id == records.customer_id, records.acquisition_cost.notnull()
-    )
-    first = first.left_join(own.select("customer_id", cost="acquisition_cost"), "customer_id")
+    first = first.left_join(own.select("customer_id", cost="amount"), "customer_id")
     bought = windows.inner_join(first, first.first_at < windows.until)
     bought = bought.select("window", "customer_id", "cost")
     known = bought.filter(bought.cost.notnull())
@@ -68,6 +65,18 @@ def define_acquisition(facts: Any, windows: Any) -> Expression:
     sets = {DENOMINATOR: known, NOT_RECORDED: bought.filter(bought.cost.isnull())}
     members = {name: rows.select("window", "customer_id") for name, rows in sets.items()}
     return Expression(named(members), amounts)
+
+
+def recorded_costs(facts: Any) -> Any:
+    """What winning a customer cost, where it stands in their own record: ``customer_id, amount``.
+
+    One row each.
+    """
+    records = facts.customers
+    own = records.filter(
+        records.record_id == records.customer_id, records.acquisition_cost.notnull()
+    )
+    return own.select("customer_id", amount="acquisition_cost")
 
 
 def _rewards_in(windows: Any, facts: Any) -> Any:
@@ -209,11 +218,12 @@ ACQUISITION_COST = Kpi(
     window="lifetime",
     interval="mean",
     define=define_acquisition,
+    kernel=kernel("acquisition_cost"),
     sets={DENOMINATOR: _("Their cost is recorded"), NOT_RECORDED: _("Left out: no recorded cost")},
     group="value",
     per="as_of",
-    needs=("order_states", "customers"),
-    reads=("costs",),  # not itself, but where the months' are invented, so is a customer's own
+    # Costs not itself, but where the months' are invented, so is a customer's own.
+    reads=("customers", "costs"),
     more_is_better=False,
 )
 

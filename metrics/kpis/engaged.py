@@ -6,12 +6,14 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from metrics.kpis.base import DENOMINATOR, NUMERATOR, Expression, Kpi
+from metrics.kpis.base import DENOMINATOR, NUMERATOR, Expression, Kpi, kernel
 from metrics.kpis.retention import active_at, named
 from metrics.kpis.revenue import revenue_between
 from metrics.windows import YEAR_DAYS
 
 HAPPY, REDEEMED, REFERRED, CAME_UP = "happy", "redeemed", "referred", "came_up"
+COMPLAINED = "complained"
+SIGNS = (HAPPY, REDEEMED, REFERRED, CAME_UP)
 SIGNS_NEEDED = 2
 # From which score an answer is a top score, by the scale's highest score.
 TOP_SCORES = {3: 3, 5: 4, 7: 6, 10: 8}
@@ -46,16 +48,25 @@ def define_engaged_ratio(facts: Any, windows: Any) -> Expression:
 
 def _signs(facts: Any, windows: Any) -> dict[str, Any]:
     """Who showed which sign of taking part in the trailing year of each window."""
-    points = facts.points
-    referrals = facts.referrals
+    found = {name: _within(windows, rows) for name, rows in signs_given(facts).items()}
+    complained = found.pop(COMPLAINED)
+    return {**found, CAME_UP: found[CAME_UP].anti_join(complained, ["window", "customer_id"])}
+
+
+def signs_given(facts: Any) -> dict[str, Any]:
+    """When who gave which sign, or complained: ``customer_id, at``."""
+    answers, points, referrals = _top_answers(facts), facts.points, facts.referrals
     contacts, complaints = facts.interactions, facts.complaints
-    complained = _within(windows, complaints, "opened_at")
-    came_up = _within(windows, contacts.filter(contacts.direction == "inbound"), "occurred_at")
+    when = {
+        HAPPY: (answers, "answered_at"),
+        REDEEMED: (points.filter(points.kind == "redeem"), "effective_at"),
+        REFERRED: (referrals, "referred_at"),
+        CAME_UP: (contacts.filter(contacts.direction == "inbound"), "occurred_at"),
+        COMPLAINED: (complaints, "opened_at"),
+    }
     return {
-        HAPPY: _within(windows, _top_answers(facts), "answered_at"),
-        REDEEMED: _within(windows, points.filter(points.kind == "redeem"), "effective_at"),
-        REFERRED: _within(windows, referrals, "referred_at"),
-        CAME_UP: came_up.anti_join(complained, ["window", "customer_id"]),
+        name: rows.filter(rows.customer_id.notnull()).select("customer_id", at=at)
+        for name, (rows, at) in when.items()
     }
 
 
@@ -70,10 +81,9 @@ def _top_answers(facts: Any) -> Any:
     return answers.filter(answers.score >= least)
 
 
-def _within(windows: Any, rows: Any, at: str) -> Any:
+def _within(windows: Any, rows: Any) -> Any:
     """Whose fact lies in the trailing year of each window: ``window, customer_id``."""
-    rows = rows.filter(rows.customer_id.notnull())
-    inside = windows.inner_join(rows, [rows[at] >= windows.year_until, rows[at] < windows.until])
+    inside = windows.inner_join(rows, [rows.at >= windows.year_until, rows.at < windows.until])
     return inside.select("window", "customer_id").distinct()
 
 
@@ -99,6 +109,7 @@ ENGAGED_RATIO = Kpi(
     window=f"{YEAR_DAYS} days",
     interval="ratio",
     define=define_engaged_ratio,
+    kernel=kernel("engaged_ratio"),
     sets={
         NUMERATOR: _("Engaged"),
         DENOMINATOR: _("Bought in the last 365 days"),

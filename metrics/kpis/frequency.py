@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from metrics.kpis.base import DENOMINATOR, Expression, Kpi
+from metrics.kpis.base import DENOMINATOR, Expression, Kpi, kernel
 from metrics.kpis.local_time import with_local_day
 from metrics.kpis.retention import named
 
@@ -79,6 +79,13 @@ def define_identified_share(facts: Any, windows: Any) -> Expression:
     return Expression(named({KNOWN: buyers}), amounts)
 
 
+def bought_by_strangers(facts: Any) -> Any:
+    """Purchases of nobody known, in the organisation's currency: ``at, amount``."""
+    orders = facts.orders
+    orders = orders.filter(orders.currency == facts.currency, orders.customer_id.isnull())
+    return orders.select("amount", at="ordered_at")
+
+
 PURCHASE_FREQUENCY = Kpi(
     key="purchase_frequency",
     title=_("Purchases per customer"),
@@ -91,6 +98,7 @@ PURCHASE_FREQUENCY = Kpi(
     window="period",
     interval="mean",
     define=define_frequency,
+    kernel=kernel("purchase_frequency"),
     sets={DENOMINATOR: _("Customers who bought"), MORE_THAN_ONCE: _("Bought more than once")},
     group="purchases",
 )
@@ -111,6 +119,7 @@ DAYS_BETWEEN_ORDERS = Kpi(
     window="period",
     interval="quantile",
     define=define_days_between,
+    kernel=kernel("days_between"),
     sets={DENOMINATOR: _("Bought again")},
     group="purchases",
     more_is_better=False,
@@ -129,6 +138,7 @@ IDENTIFIED_SALES_SHARE = Kpi(
     window="period",
     interval="none",  # all sales are counted, nothing is estimated
     define=define_identified_share,
+    kernel=kernel("identified_share"),
     numerator_unit="money",
     denominator_unit="money",
     is_sliced=False,  # nobody knows whose the rest are

@@ -86,6 +86,7 @@ AVERAGE_ORDER_VALUE = Kpi(
     window="period",
     interval="mean",
     define=define_average_order_value,
+    kernel=kernel("average_order_value"),
     group="purchases",
     sets={DENOMINATOR: _("Customers who bought")},
 )

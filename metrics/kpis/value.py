@@ -98,7 +98,7 @@ def margins(facts: Any) -> Any:
     refunds = facts.refunds
     refunds = refunds.filter(refunds.currency == facts.currency, refunds.customer_id.notnull())
     refunds = with_local_month(refunds, "refunded_at", facts)
-    service = _service(facts)
+    service = service_shares(facts)
     return ibis.union(
         orders.select(
             "customer_id", at="ordered_at", amount=orders.amount - orders.cost, month="month"
@@ -120,7 +120,7 @@ def _priced_orders(facts: Any) -> Any:
     return with_local_month(orders, "ordered_at", facts)
 
 
-def _service(facts: Any) -> Any:
+def service_shares(facts: Any) -> Any:
     """Each buyer's share of the service cost of each month: ``customer_id, month, at, share``."""
     import ibis
 
@@ -227,6 +227,7 @@ UNPROFITABLE_SHARE = Kpi(
     window=f"{YEAR_DAYS} days",
     interval="wilson",
     define=define_unprofitable,
+    kernel=kernel("unprofitable"),
     sets={
         NUMERATOR: _("Unprofitable"),
         DENOMINATOR: _("Customers for a year or longer"),

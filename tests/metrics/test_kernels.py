@@ -14,10 +14,11 @@ from metrics.facts import store
 from metrics.facts.columns import ORDER_STATES
 from metrics.facts.months import _SORTED_BY, _by_month
 from metrics.facts.store import Store
-from metrics.kpis import KPIS
+from metrics.kpis import KPIS, engaged
 from tests.metrics.histories import History, oracles, store_of
 from tests.metrics.histories.strategies import AS_OF, KNOWN_AT, examples, months, windows
-from tests.metrics.oracles.made_up import money_histories, question
+from tests.metrics.oracles.engaged import engaged_ratio
+from tests.metrics.oracles.made_up import engaged_histories, money_histories, question
 from tests.metrics.oracles.rows import Question, day_of
 from tests.metrics.test_money_figures import OF_MONEY, check
 
@@ -49,6 +50,14 @@ def test_kernels_of_money_agree_with_a_plain_count(history: History) -> None:
         with computing(made, engine=AUTO, **CUT) as computation:
             for kpi, oracle in WITH_KERNEL:
                 check(computation, kpi, oracle, history)
+
+
+@examples(20)
+@given(engaged_histories())
+def test_the_kernel_of_the_engaged_agrees_with_a_plain_count(history: History) -> None:
+    for made in both_stores(history):
+        with computing(made, engine=AUTO, **CUT) as computation:
+            check(computation, engaged.ENGAGED_RATIO, engaged_ratio, history)
 
 
 @examples(40)

@@ -27,6 +27,7 @@ Oracle = Callable[[Question], Answer]
 OF_MONEY: list[tuple[Kpi, Oracle]] = [
     (retention.RETENTION_RATE_AVERAGE, purchase_oracles.retention_average),
     (purchases.REPEAT_PURCHASE_RATE_365D, purchase_oracles.repeat_365d),
+    (purchases.AVERAGE_ORDER_VALUE, purchase_oracles.average_order),
     (frequency.PURCHASE_FREQUENCY, purchase_oracles.frequency),
     (frequency.DAYS_BETWEEN_ORDERS, purchase_oracles.days_between),
     (frequency.IDENTIFIED_SALES_SHARE, purchase_oracles.identified_share),

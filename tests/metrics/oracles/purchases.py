@@ -78,6 +78,18 @@ def days_between(asked: Question) -> Answer:
     return Answer(sets={"denominator": {customer for customer, _gap in values}}, values=values)
 
 
+def average_order(asked: Question) -> Answer:
+    amounts: dict[int | None, tuple[int, int]] = {}
+    for order in asked.orders():
+        if order.currency == CURRENCY and asked.window.start <= order.at < asked.window.until:
+            paid, number = amounts.get(order.customer_id, (0, 0))
+            amounts[order.customer_id] = (paid + order.amount, number + 1)
+    return Answer(
+        sets={"denominator": {customer for customer in amounts if customer is not None}},
+        amounts=amounts,
+    )
+
+
 def identified_share(asked: Question) -> Answer:
     amounts: dict[int | None, tuple[int, int]] = {}
     for order in asked.orders():
