@@ -149,6 +149,11 @@ class Shown:
         return not self.figure.is_complete and LEFT_TRUNCATED not in self.figure.flags
 
     @property
+    def is_invented(self) -> bool:
+        """Whether some of what it is made from is invented; a page says so once."""
+        return SIMULATED in self.figure.flags
+
+    @property
     def numerator_url(self) -> str:
         """The people of the numerator: exactly as many as it is, or those behind its money."""
         if not self.figure.numerator:
@@ -360,8 +365,6 @@ def _notes(figure: Figure, *, everywhere: bool = True) -> list[str]:
         notes.append(_("Too few for a rate: look at the people instead."))
     if everywhere and OBSERVATIONAL in figure.flags:
         notes.append(_("Goes together with; that the one makes the other is not shown."))
-    if everywhere and SIMULATED in figure.flags:
-        notes.append(_("Demo data: some of what this is made from is invented."))
     return notes
 
 

@@ -58,8 +58,9 @@ def group_context(
     Its keys: ``asked``, ``bar``, ``sections``, ``group``, ``title``, ``run``; ``snapshots`` (of the
     unit asked for and of everything up to now, of all keys); ``lead`` and ``others`` (see
     :class:`metrics.views.told.Told`; lead is None where there is nothing of that period), ``chart``
-    of the leading figure, ``moves``, ``unsliced`` (figures that a segment has not), ``figures``
-    (all of the page, for their definitions), ``sizes`` (figure → name of a set → how many people).
+    of the leading figure, ``is_invented`` (whether any of them is made from invented facts),
+    ``moves``, ``unsliced`` (figures that a segment has not), ``figures`` (all of the page, for
+    their definitions), ``sizes`` (figure → name of a set → how many people).
     """
     asked = ask(request, unit=unit)
     keys = list(keys or keys_of(group))
@@ -90,6 +91,7 @@ def group_context(
         "sizes": sizes,
         "lead": lead,
         "others": list(found.values()),
+        "is_invented": any(told.shown.is_invented for told in shown),
         "chart": _chart(lead, bar) if lead else None,
         "moves": _moves(lead, compared_set),
         "unsliced": [KPIS[key].title for key in keys if asked.segment and not KPIS[key].is_sliced],

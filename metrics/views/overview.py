@@ -77,6 +77,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         lead = tell(HEADLINE, snapshots, asked, targets=targets)
         if lead:
             add_sets([lead], sizes_of([lead.snapshot]))
+        groups = _groups(snapshots, asked, targets)
         context |= {
             "run": run,
             "has_ended": seen_until(run) < min(run.as_of, run.known_at),
@@ -85,7 +86,8 @@ def overview(request: HttpRequest) -> HttpResponse:
             "sentence": retention_sentence(lead) if lead else "",
             "moves_of_people": people_bridge(lead) if lead else None,
             "chart": trend_chart(lead.kpi, lead.periods, target=lead.target) if lead else None,
-            "groups": _groups(snapshots, asked, targets),
+            "groups": groups,
+            "is_invented": _are_invented(lead, groups),
             "heat": heat_of(
                 cohort_rows(run, until=seen_until(run))[-COHORTS_SHOWN:], measure="percent"
             ),
@@ -149,6 +151,12 @@ def _groups(
         spark = spark_of(lead.periods[-PERIODS:])
         groups.append(Group(name, label, url, lead, spark, list(told.values())))
     return groups
+
+
+def _are_invented(lead: Told | None, groups: Sequence[Group]) -> bool:
+    told = [*([lead] if lead else []), *(one.lead for one in groups)]
+    told += [other for one in groups for other in one.others]
+    return any(one.shown.is_invented for one in told)
 
 
 def _leading(group: str, told: dict[str, Told]) -> str:

@@ -17,7 +17,10 @@ from metrics.forms import TargetForm
 from metrics.kpis import get_kpi
 from metrics.selectors.targets import list_targets
 from metrics.services.targets import set_target
-from metrics.words import show_value
+from metrics.views.asking import ask
+from metrics.views.groups import snapshots_of
+from metrics.views.told import tell
+from metrics.words import Shown, show_value
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -44,6 +47,13 @@ def target(request: HttpRequest, key: str) -> HttpResponse:
     return render(
         request,
         "metrics/target.html",
-        {"kpi": kpi, "form": form},
+        {"kpi": kpi, "form": form, "shown": _present(request, key)},
         status=422 if form.errors else 200,
     )
+
+
+def _present(request: HttpRequest, key: str) -> Shown | None:
+    """The figure as its own page begins with it; two queries."""
+    asked = ask(request, unit="month" if get_kpi(key).per == "as_of" else "quarter")
+    told = tell(key, snapshots_of([key], asked), asked)
+    return told.shown if told else None

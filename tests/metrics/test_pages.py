@@ -16,6 +16,7 @@ from accounts.models import User
 from metrics.models import RecomputeRun
 from metrics.services import recompute
 from tests.budget import assert_query_budget
+from tests.metrics.snapshots import make_figure, make_run
 from tests.metrics.worlds import (
     complain,
     complaint_example,
@@ -321,3 +322,16 @@ def test_the_present_period_stands_beside_the_last_complete_one(browser: Client)
     recompute(now=NOW)
     assert "so far $10.00 $10.00" in text(browser, "/metrics/")
     assert "Q1 2026 so far: $10.00." in text(browser, "/metrics/average_order_value/?unit=quarter")
+
+
+@pytest.mark.parametrize(
+    "url", ["/metrics/", "/metrics/retention/", "/metrics/retention_rate/", "/metrics/complaints/"]
+)
+@pytest.mark.parametrize(("flags", "times"), [((), 0), (("simulated",), 1)])
+def test_a_page_says_once_that_its_figures_are_invented(
+    browser: Client, url: str, flags: tuple[str, ...], times: int
+) -> None:
+    run = make_run()
+    for key in ("retention_rate", "churn_rate", "complaint_rate", "complaints"):
+        make_figure(run, key, "2025-Q4", numerator=70, denominator=100, flags=flags)
+    assert text(browser, url).count("Demo data") == times

@@ -94,6 +94,8 @@ def test_an_admin_sets_a_target_on_its_page(
 ) -> None:
     browser, url = client_for(alice), "/metrics/retention_rate/target/"
     assert "In per cent" in text(browser, url)
+    make_figure(make_run(), "retention_rate", "2025-Q4", numerator=70, denominator=100)
+    assert "Q4 2025: 70.0 % 70 of 100." in text(browser, url)
     assert browser.post(url, {"value": "65"}).status_code == 302
     assert KpiTarget.objects.get().value == 65
     refused = browser.post(url, {"value": "-3"})
