@@ -1,11 +1,11 @@
-"""Figures in words for people: number, interval, verdict, change; in the active language."""
+"""Figures in words for people: number, interval, verdict; in the active language."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from math import ceil, sqrt
+from math import ceil
 from typing import Any
 
 from django.urls import reverse
@@ -269,26 +269,6 @@ def limit_verdict(figure: Figure) -> str:
 def limit_label() -> str:
     """What the line of a limit in a chart is called."""
     return _("Limit")
-
-
-def change_words(now: Figure, before: Figure | None) -> str:
-    """Return how a share changed since the period before, and whether chance explains it."""
-    if before is None or now.value is None or before.value is None:
-        return ""
-    trials, trials_before = int(now.denominator), int(before.denominator)
-    pooled = Decimal(int(now.numerator) + int(before.numerator)) / (trials + trials_before)
-    spread = float(pooled * (1 - pooled)) * (1 / trials + 1 / trials_before)
-    difference = now.value - before.value
-    points = format_number(abs(difference), 1)
-    if spread > 0 and abs(float(difference)) / 100 > Z * sqrt(spread):
-        if difference > 0:
-            return _("%(points)s points more than the period before: more than chance.") % {
-                "points": points
-            }
-        return _("%(points)s points less than the period before: more than chance.") % {
-            "points": points
-        }
-    return _("No clear change since the period before.")
 
 
 def figure_url(key: str, figure: Figure) -> str:

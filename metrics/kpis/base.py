@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from metrics.kpis.sources import source_hash
@@ -204,16 +203,6 @@ class Kpi:
             return 1000
         is_net_score = self.unit == "score" and self.interval == "adjusted_wald"
         return 100 if self.unit == "percent" or is_net_score else 1
-
-    @property
-    def window_label(self) -> str:
-        """The window for people; empty where it is the period itself."""
-        if self.window == "lifetime":
-            return gettext("of all time")
-        days = self.window.removesuffix(" days")
-        if not days.isdigit():
-            return ""
-        return ngettext("%(count)s day", "%(count)s days", int(days)) % {"count": days}
 
     @property
     def definition_hash(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from common.errors import NotFound
 from crm.models import Customer
-from metrics.models import CohortCell, MapCell, MemberSet, SliceSet, Snapshot, SnapshotSet
+from metrics.models import CohortCell, MemberSet, SliceSet, Snapshot, SnapshotSet
 from metrics.slices import has_own_sets
 
 PAGE_SIZE = 50
@@ -121,13 +121,6 @@ def find_cell_set(
     cells = CohortCell.objects.filter(run_id=run_id, cohort=cohort, offset=offset)
     found = MemberSet.objects.filter(pk__in=cells.values("members_id")).first()
     return within(found, find_slice_set(run_id, dimension)) if dimension else found
-
-
-def find_map_set(run_id: int, name: str, x: int, y: int) -> MemberSet | None:
-    """Return who stands at a place of a map; None when nobody does."""
-    return MemberSet.objects.filter(
-        pk__in=MapCell.objects.filter(run_id=run_id, map=name, x=x, y=y).values("members_id")
-    ).first()
 
 
 def members_of(snapshot: Snapshot, name: str) -> Iterator[int]:

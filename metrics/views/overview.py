@@ -23,7 +23,13 @@ from metrics.models import RecomputeRun, Snapshot
 from metrics.roles import READERS, REQUESTERS
 from metrics.selectors.cohorts import cohort_rows
 from metrics.selectors.figures import list_latest
-from metrics.selectors.runs import is_after_the_end, is_recomputing, seen_until, shown_run
+from metrics.selectors.runs import (
+    is_after_the_end,
+    is_recomputing,
+    running_progress,
+    seen_until,
+    shown_run,
+)
 from metrics.selectors.set_sizes import sizes_of
 from metrics.selectors.targets import list_targets
 from metrics.services import request_recompute
@@ -35,6 +41,7 @@ from metrics.views.sections import metrics_sections
 from metrics.views.sparks import PERIODS, spark_of
 from metrics.views.told import Told, add_sets, tell
 from metrics.views.trends import trend_chart
+from metrics.words import show_progress
 
 HEADLINE = "retention_rate"
 # The figure of each group that stands on top; of the others, the group's first.
@@ -67,7 +74,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     asked, run = ask(request), shown_run()
     snapshots = _snapshots(run, asked) if run else []
     context: dict[str, Any] = {
-        "is_recomputing": is_recomputing(run),
+        **_recomputing(run),
         "may_recompute": getattr(request.user, "role", None) in REQUESTERS,
         "asked": asked,
         "sections": metrics_sections("overview", asked.query()),
@@ -109,12 +116,18 @@ def recompute_now(request: HttpRequest) -> HttpResponse:
 def recompute_status(request: HttpRequest) -> HttpResponse:
     """Fragment: whether a recompute goes on; when it is done the page is loaded again."""
     run = shown_run()
-    going_on = is_recomputing(run)
-    context = {"is_recomputing": going_on, "run": run}
+    context = {"run": run, **_recomputing(run)}
     response = render(request, "metrics/parts/status.html", context)
-    if not going_on:
+    if not context["is_recomputing"]:
         response["HX-Refresh"] = "true"
     return response
+
+
+def _recomputing(run: RecomputeRun | None) -> dict[str, Any]:
+    """Whether a recompute goes on, and how far it is; three queries at most."""
+    going_on = is_recomputing(run)
+    progress = show_progress(running_progress()) if going_on else ""
+    return {"is_recomputing": going_on, "progress": progress}
 
 
 def _snapshots(run: RecomputeRun, asked: Asked) -> list[Snapshot]:

@@ -14,7 +14,7 @@ from metrics.compute import AUTO, computing
 from metrics.engines.maps import places
 from metrics.maps import NOT_AGAIN, RFM, SECOND_DAYS, SECOND_ORDER, TENURE_DAYS, TENURE_PROFIT
 from metrics.models import MapCell
-from metrics.selectors.people import find_map_set
+from metrics.selectors.maps import find_places_set
 from metrics.services import recompute
 from metrics.windows import days_before
 from tests.metrics.histories import Bought, History, store_of
@@ -109,6 +109,5 @@ def test_a_run_keeps_the_maps_with_the_people_at_each_place() -> None:
               (RFM, SECOND_ORDER)}  # fmt: skip
     assert by_map == {RFM: 15, SECOND_ORDER: 15}
     cell = next(cell for cell in cells if cell.map == RFM)
-    members = find_map_set(run.pk, RFM, cell.x, cell.y)
-    assert members is not None
+    members = find_places_set(run, RFM, places=[(cell.x, cell.y)])
     assert members.size == cell.customers

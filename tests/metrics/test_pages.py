@@ -268,6 +268,10 @@ def test_a_manager_asks_for_a_recompute_and_the_page_waits_for_it(
     waiting = browser.get("/metrics/status/")
     assert "Recomputing" in waiting.content.decode()
     assert "HX-Refresh" not in waiting.headers
+    asked.status, asked.progress = "running", {"phase": "figures", "done": 12, "of": 48}
+    asked.save()
+    for url in ("/metrics/status/", "/metrics/"):
+        assert "Figures: 12 of 48" in browser.get(url).content.decode()
     asked.delete()
     done = browser.get("/metrics/status/")
     assert done.headers["HX-Refresh"] == "true"
