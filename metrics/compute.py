@@ -134,10 +134,13 @@ class Computation:
 
     def cohort_profits(self, months: list[Window]) -> dict[tuple[int, int], int]:
         """Return cohort and month (places) → profit in 1/10,000, where it is known."""
+        from metrics.engines import kernels
         from metrics.kpis.cohorts import define_profit
 
         if not months or not self.has_rows(ORDER_STATES):
             return {}
+        if self.engine == AUTO:
+            return kernels.cohort_profits(self.orders, months)
         rows = self.definitions.rows(define_profit, self.facts(), months).to_pylist()
         return {(row["cohort"], row["month"]): row["profit"] for row in rows}
 

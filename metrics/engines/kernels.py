@@ -2,8 +2,8 @@
 
 Here: who stayed and who bought again. :mod:`.kernels_purchases` has how often and for how much
 people buy, :mod:`.kernels_money` revenue, :mod:`.kernels_value` and :mod:`.kernels_worth` what is
-left of it, :mod:`.kernels_cohorts` the cohort matrix, :mod:`.kernels_customers` what is known of
-each customer, :mod:`.orders` what all of them work on.
+left of it, :mod:`.kernels_complaints` who complained, :mod:`.kernels_cohorts` the cohort matrix,
+:mod:`.kernels_customers` what is known of each customer, :mod:`.orders` what all of them work on.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from metrics.engines.calendar import DAY, micros
 from metrics.engines.kernels_cohorts import Cell, cells_from_rows, cohorts
+from metrics.engines.kernels_complaints import complaint_rate, complaints_per_order
 from metrics.engines.kernels_money import gross_churn, lapsed, net_churn, net_retention
 from metrics.engines.kernels_purchases import (
     average_order_value,
@@ -23,7 +24,12 @@ from metrics.engines.kernels_purchases import (
     identified_share,
     purchase_frequency,
 )
-from metrics.engines.kernels_value import acquisition_cost, engaged_ratio, unprofitable
+from metrics.engines.kernels_value import (
+    acquisition_cost,
+    cohort_profits,
+    engaged_ratio,
+    unprofitable,
+)
 from metrics.engines.kernels_worth import worth
 from metrics.engines.measures import count
 from metrics.engines.members import Chosen, Ints, by_id
@@ -199,7 +205,10 @@ __all__ = [
     "average_order_value",
     "cells_from_rows",
     "churn",
+    "cohort_profits",
     "cohorts",
+    "complaint_rate",
+    "complaints_per_order",
     "days_between",
     "engaged_ratio",
     "gross_churn",

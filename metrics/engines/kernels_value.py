@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from metrics.engines.calendar import micros
+from metrics.engines.kernels_cohorts import cohort_of
 from metrics.engines.kernels_purchases import ByCustomer, by_window
 from metrics.engines.measures import add_up, count
 from metrics.engines.members import Chosen, Flags, Ints
@@ -19,7 +20,7 @@ from metrics.kpis.value import SERVICE, UNKNOWN_COST, service_shares
 from metrics.windows import Window
 
 ACQUISITION = "acquisition"
-NOTHING = Events(*(np.zeros(0, dtype=np.int64) for _ in range(3)))
+NOTHING = Events.none()
 
 
 def service_of(orders: Orders) -> Events:
@@ -47,6 +48,35 @@ def is_unpriced(orders: Orders, low: int, high: int) -> Flags:
     for part in orders.parts(low, high):
         found[part.unpriced] = True
     return found
+
+
+def cohort_profits(orders: Orders, months: list[Window]) -> dict[tuple[int, int], int]:
+    """Kernel of what the customers of each month left, month by month: places → 1/10,000."""
+    orders.prepare()
+    begins = np.array([micros(month.start) for month in months], dtype=np.int64)
+    end = micros(months[-1].until)
+    cohort_at = cohort_of(orders.first, months).astype(np.int64)
+    cohort_at[is_unpriced(orders, -NEVER, NEVER)] = -1
+    sums = np.zeros((len(months), len(months)), dtype=np.int64)
+    is_there = np.zeros(sums.shape, dtype=bool)
+
+    def add(codes: Any, times: Ints, amounts: Ints) -> None:
+        month = np.searchsorted(begins, times, side="right") - 1
+        cohort = cohort_at[codes]
+        counted = (cohort >= 0) & (month >= cohort) & (times < end)
+        cohort, month = cohort[counted], month[counted]
+        np.add.at(sums, (cohort, month), amounts[counted])
+        is_there[cohort, month] = True
+
+    for block in orders.blocks:
+        ours = np.flatnonzero(block.ours)
+        # All of a month's orders are in the same one of the months.
+        add(block.visitors[ours], block.first[ours], block.margin[ours])
+    service = service_of(orders)
+    add(orders.refunds.codes, orders.refunds.times, -orders.refunds.amounts)
+    add(service.codes, service.times, -service.amounts)
+    found = zip(*(places.tolist() for places in np.nonzero(is_there)), strict=True)
+    return {(cohort, month): int(sums[cohort, month]) for cohort, month in found}
 
 
 def unprofitable(orders: Orders, windows: list[Window]) -> dict[str, Measure]:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrics.engines.calendar import DAY, micros
-from metrics.engines.facts import naive
 from metrics.engines.kernels_customers import rfm, summary
+from metrics.engines.kernels_value import is_unpriced, profit, service_of
 from metrics.engines.orders import NEVER
 from metrics.maps import (
     LOSS,
@@ -51,8 +51,8 @@ def places(computation: Computation) -> Iterator[Place]:
     known = summary(orders, computation.as_of)
     scored = rfm(known)
     yield from _places(RFM, orders.ids, scored.frequency, scored.recency, known.revenue)
-    ids, tenure, profit = _tenure_and_profit(computation)
-    yield from _places(TENURE_PROFIT, ids, tenure, _profit_bands(profit), profit)
+    ids, tenure, left = _tenure_and_profit(computation)
+    yield from _places(TENURE_PROFIT, ids, tenure, _profit_bands(left), left)
     second = np.searchsorted(
         np.array(SECOND_DAYS), (orders.later - orders.first) // DAY, side="right"
     )
@@ -64,40 +64,25 @@ def places(computation: Computation) -> Iterator[Place]:
 
 def _tenure_and_profit(computation: Computation) -> tuple[Ints, Any, Ints]:
     """Ids, bands of tenure and profit of the last year, of those whose costs are all known."""
-    from metrics.kpis.value import margins
-
-    facts, as_of = computation.facts(), computation.as_of
+    orders, as_of = computation.orders, computation.as_of
+    everybody, first = orders.ids, orders.first
     window = window_of(None, as_of=as_of, known_at=computation.known_at)
-    since = naive(window.year_until)
-    orders = facts.customer_orders
-    unpriced = orders.filter(
-        orders.currency == facts.currency, orders.cost.isnull(), orders.ordered_at >= since
-    )
-    unknown = computation.arrow(unpriced.select("customer_id").distinct())
-    flows = margins(facts)
-    flows = flows.filter(flows.at >= since, flows.at < naive(as_of))
-    left = flows.group_by("customer_id").aggregate(profit=flows.amount.sum().cast("int64"))
-    found = computation.arrow(left)
-    everybody, first = computation.orders.ids, computation.orders.first
-    profit = np.zeros(len(everybody), dtype=np.int64)
-    who = found.column("customer_id").to_numpy()
-    place = np.minimum(np.searchsorted(everybody, who), len(everybody) - 1)
-    is_there = everybody[place] == who
-    profit[place[is_there]] = found.column("profit").to_numpy()[is_there]
+    span = micros(window.year_until), micros(as_of)
+    left = profit(orders, service_of(orders), *span)
     tenure = np.zeros(len(everybody), dtype=np.int64)
     for days in TENURE_DAYS:
         tenure += first <= micros(days_before(as_of, days))
-    keep = ~np.isin(everybody, unknown.column("customer_id").to_numpy())
-    return everybody[keep], tenure[keep], profit[keep]
+    keep = ~is_unpriced(orders, *span)
+    return everybody[keep], tenure[keep], left[keep]
 
 
-def _profit_bands(profit: Ints) -> Any:
+def _profit_bands(left: Ints) -> Any:
     """A loss, nothing, or which third of those who brought something; ties take the lower one."""
-    bands = np.where(profit < 0, LOSS, NOTHING)
-    gains = np.sort(profit[profit > 0])
-    rank = np.searchsorted(gains, profit, side="left")
+    bands = np.where(left < 0, LOSS, NOTHING)
+    gains = np.sort(left[left > 0])
+    rank = np.searchsorted(gains, left, side="left")
     third = np.minimum(2, 3 * rank // max(len(gains), 1))
-    return np.where(profit > 0, LOWEST_THIRD + third, bands)
+    return np.where(left > 0, LOWEST_THIRD + third, bands)
 
 
 def _places(name: str, ids: Ints, x: Any, y: Any, amounts: Ints) -> Iterator[Place]:

@@ -171,18 +171,29 @@ class GivenBack:
 class Events:
     """What else happened, sorted by time.
 
-    codes: whose, -1 where it is nobody with an order.  times: microseconds since 1970, UTC, or 0.
-    amounts: 1/10,000, or 0.
+    ids: whose, 0 where nobody is known.  codes: of those with an order, else -1.
+    times: microseconds since 1970, UTC, or 0.  amounts: 1/10,000, or 0.
     """
 
-    codes: Ints
+    ids: Ints
+    codes: NDArray[np.int32]
     times: Ints
     amounts: Ints
 
+    @classmethod
+    def none(cls) -> Events:
+        """Return that nothing happened."""
+        return cls(_none(), _none().astype(np.int32), _none(), _none())
+
+    def slice(self, low: int, high: int) -> slice:
+        """Return where those in ``[low, high)`` stand."""
+        begin, end = np.searchsorted(self.times, [low, high])
+        return slice(int(begin), int(end))
+
     def between(self, low: int, high: int) -> Events:
         """Return those in ``[low, high)``."""
-        begin, end = np.searchsorted(self.times, [low, high])
-        return Events(self.codes[begin:end], self.times[begin:end], self.amounts[begin:end])
+        some = self.slice(low, high)
+        return Events(self.ids[some], self.codes[some], self.times[some], self.amounts[some])
 
 
 class NothingElseIsKnown(LookupError):

@@ -323,20 +323,26 @@ def events_of(rows: Any, ids: Ints) -> Events:
 
     ids: of the customers with orders, sorted.
     """
+    nothing = np.broadcast_to(np.int64(0), rows.num_rows)  # takes no room
+    order = None
+    if "at" in rows.column_names:
+        times = _instants(rows.column("at"))
+        order = np.argsort(times, kind="stable")
+        times = times[order]
+    else:
+        times = nothing
 
-    def column(name: str, read: Callable[[Any], Ints]) -> Ints:
+    def column(name: str) -> Ints:
         if name not in rows.column_names:
-            return np.zeros(rows.num_rows, dtype=np.int64)
-        return read(rows.column(name))
+            return nothing
+        values = _numbers(rows.column(name)).astype(np.int64, copy=False)
+        return values if order is None else values[order]
 
-    who, times = column("customer_id", _numbers), column("at", _instants)
-    amounts = column("amount", _numbers)
-    codes = np.full(len(who), -1)
+    who, codes = column("customer_id"), np.full(rows.num_rows, -1, dtype=np.int32)
     if len(ids):
-        at = np.minimum(np.searchsorted(ids, who), len(ids) - 1)
-        codes = np.where(ids[at] == who, at, -1)
-    order = np.argsort(times, kind="stable")
-    return Events(codes[order], times[order], amounts[order].astype(np.int64, copy=False))
+        at = np.minimum(np.searchsorted(ids, who), len(ids) - 1).astype(np.int32)
+        codes = np.where(ids[at] == who, at, np.int32(-1))
+    return Events(who, codes, times, column("amount"))
 
 
 def _is_valid(column: Any) -> Flags:

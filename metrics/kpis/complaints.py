@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from metrics.kpis.base import DENOMINATOR, NUMERATOR, Expression, Kpi
+from metrics.kpis.base import DENOMINATOR, NUMERATOR, Expression, Kpi, kernel
 from metrics.kpis.of_products import are_of_products, orders_by_product, same_product
 from metrics.kpis.retention import named
 
@@ -82,6 +82,17 @@ def define_per_1000_orders(facts: Any, windows: Any) -> Expression:
     )
 
 
+def complaints_opened(facts: Any) -> Any:
+    """Complaints: ``customer_id, at``."""
+    return facts.complaints.select("customer_id", at="opened_at")
+
+
+def deliveries(facts: Any) -> Any:
+    """Orders that arrived, also of nobody known: ``customer_id, at``."""
+    orders = facts.orders
+    return orders.filter(orders.delivered_at.notnull()).select("customer_id", at="delivered_at")
+
+
 def _opened(facts: Any, windows: Any) -> Any:
     complaints = facts.complaints
     return windows.inner_join(
@@ -149,6 +160,7 @@ COMPLAINTS_PER_1000_ORDERS = Kpi(
     window="period",
     interval="wilson",
     define=define_per_1000_orders,
+    kernel=kernel("complaints_per_order"),
     sets={NUMERATOR: _("Complained"), DENOMINATOR: _("Received something")},
     group="complaints",
     needs=(),
@@ -173,6 +185,7 @@ COMPLAINT_RATE = Kpi(
     window=f"{COMPLAINT_DAYS} days",
     interval="wilson",
     define=define_complaint_rate,
+    kernel=kernel("complaint_rate"),
     group="complaints",
     reads=("complaints",),
     is_of_products=True,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.compute import computing
+from metrics.compute import IBIS_DUCKDB, computing
 from metrics.kpis import KPIS
 from tests.metrics.histories import History, store_of
 from tests.metrics.histories.care import Care
@@ -114,6 +114,8 @@ def test_the_figures_of_care_are_what_a_plain_count_finds(history: History) -> N
         "save_rate": care.saved,
     }
     compare(history, oracles)
+    of_definitions = {"complaints_per_1000_orders": care.per_1000}
+    compare(history, of_definitions, engine=IBIS_DUCKDB)
 
 
 def test_requests_within_ninety_days_are_one_attempt_with_the_last_outcome() -> None:

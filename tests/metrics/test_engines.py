@@ -92,12 +92,15 @@ def test_the_cohort_definition_agrees_with_a_plain_count(history: History) -> No
     check_cohorts(history, IBIS_DUCKDB)
 
 
-@examples(5)
-@given(full_histories)
-def test_values_complaints_and_scores_agree_with_a_plain_count(history: History) -> None:
+@examples(8)
+@given(full_histories, st.sampled_from([AUTO, IBIS_DUCKDB]))
+def test_values_complaints_and_scores_agree_with_a_plain_count(
+    history: History, engine: str
+) -> None:
     found_windows = windows()
     counted = history.counted(AS_OF, KNOWN_AT)
-    with computing(store_of(history), as_of=AS_OF, known_at=KNOWN_AT) as computation:
+    store = store_of(history)
+    with computing(store, as_of=AS_OF, known_at=KNOWN_AT, engine=engine) as computation:
         values = computation.figures(KPIS["average_order_value"], found_windows)
         complaints = computation.figures(KPIS["complaint_rate"], found_windows)
         scores = computation.figures(KPIS["nps"], found_windows)
