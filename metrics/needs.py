@@ -27,6 +27,10 @@ _KINDS_KNOWN = _(
 )
 # Where that depends on more than a table.
 BY_FIGURE: dict[str, Promise] = {
+    "acquisition_cost": _(
+        "It takes what winning each customer cost: import it with the customers, as "
+        "acquisition_cost."
+    ),
     "ces": _("It takes answers: ask with a survey whether you made it easy."),
     "clv_historic": _COSTS_KNOWN,
     "csat": _("It takes answers: ask with a survey how satisfied customers are."),
@@ -40,6 +44,8 @@ BY_FIGURE: dict[str, Promise] = {
         "It takes months of issue of which no points are left, used or expired."
     ),
     "nps": _("It takes answers: ask with a survey whether customers would recommend you."),
+    "repeat_purchase_rate_365d": _("It takes customers who first bought a year ago or earlier."),
+    "repeat_purchase_rate_90d": _("It takes customers who first bought 90 days ago or earlier."),
     "satisfaction_retention": _(
         "It takes answers on how satisfied customers are that are 90 days old."
     ),

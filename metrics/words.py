@@ -11,8 +11,8 @@ from typing import Any
 from django.urls import reverse
 from django.utils import formats
 from django.utils.http import urlencode
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from common.display import format_money, format_number, format_percent
 from metrics.figures import (
@@ -31,6 +31,8 @@ from metrics.intervals import LIKELY_Z, Z, wilson
 from metrics.kpis.base import DENOMINATOR, NUMERATOR, Kpi
 
 HUNDRED = Decimal(100)
+# So many purchases, not so many times something.
+PURCHASES_EACH = frozenset({"purchase_frequency"})
 # Whose counts are of purchases, answers, complaints or points: the people behind are fewer, and a
 # number must not lead to a list of another length.
 OF_EVENTS = frozenset(
@@ -68,7 +70,8 @@ def show_value(kpi: Kpi, value: Decimal | None) -> str:
     if kpi.unit == "per_1000":
         return format_number(value, 1)
     if kpi.unit == "ratio":
-        return f"{format_number(value, 2)}×"
+        times = format_number(value, 2)
+        return times if kpi.key in PURCHASES_EACH else f"{times}×"
     if kpi.unit == "score" and kpi.factor == 1:  # a mean of answers
         return format_number(value, 2)
     return format_number(value, 0)
@@ -98,6 +101,12 @@ def show_period(unit: str, starts_on: date | None, name: str = "") -> str:
         parts = {"number": (starts_on.month + 2) // 3, "year": starts_on.year}
         return _("Q%(number)s %(year)s") % parts
     return str(starts_on.year)
+
+
+def amid_sentence(period: str) -> str:
+    """Return a period's name as it stands amid a sentence: Russian has it small there."""
+    is_small = (get_language() or "").startswith("ru")
+    return period[:1].lower() + period[1:] if is_small else period
 
 
 def show_progress(progress: dict[str, Any]) -> str:
@@ -152,6 +161,11 @@ class Shown:
     def is_invented(self) -> bool:
         """Whether some of what it is made from is invented; a page says so once."""
         return SIMULATED in self.figure.flags
+
+    @property
+    def period_within(self) -> str:
+        """The period's name amid a sentence."""
+        return amid_sentence(self.period)
 
     @property
     def numerator_url(self) -> str:
@@ -213,7 +227,7 @@ def show(figure: Figure, starts_on: date | None) -> Shown:
         label=str(kpi.title),
         period=show_period(figure.unit, starts_on, figure.period),
         value=text,
-        words=_count_words(figure) + _interval_words(figure),
+        words=_one_after_another(_count_words(figure), _interval_words(figure)),
         verdict="" if value is None else limit_verdict(figure),
         tone="danger" if LARGE in figure.flags else "",
         notes=_notes(figure),
@@ -306,6 +320,8 @@ def _count_words(figure: Figure) -> str:
     if kpi.interval == "quantile":
         return _("The middle one of %(denominator)s.") % counts
     if kpi.unit in ("money", "ratio", "days"):
+        if LEFT_TRUNCATED in figure.flags:  # there is no value that these would explain
+            return ""
         return _("%(numerator)s divided by %(denominator)s.") % counts
     return _("%(numerator)s of %(denominator)s.") % counts
 
@@ -316,11 +332,36 @@ def _interval_words(figure: Figure) -> str:
     low, high = (show_value(figure.kpi, bound) for bound in (figure.low, figure.high))
     if figure.kpi.unit == "percent":
         low = format_number(figure.low, 1)
-    return " " + _("Likely between %(low)s and %(high)s.") % {"low": low, "high": high}
+    if figure.kpi.unit == "days":
+        return _days_between(figure.low, figure.high)
+    return _("Likely between %(low)s and %(high)s.") % {"low": low, "high": high}
+
+
+def _days_between(low: Decimal, high: Decimal) -> str:
+    """The word stands once, in the case that “between” takes."""
+    shown, parts = {}, False
+    for name, bound in (("low", low), ("high", high)):
+        parts = bound < HUNDRED and bound != int(bound)
+        shown[name] = format_number(bound, 1 if parts else 0)
+    return (
+        ngettext(
+            "Likely between %(low)s and %(high)s day.",
+            "Likely between %(low)s and %(high)s days.",
+            2 if parts else round(high),
+        )
+        % shown
+    )
+
+
+def _one_after_another(*sentences: str) -> str:
+    """Return sentences in a row; Chinese sets no space between them."""
+    gap = "" if (get_language() or "").startswith("zh") else " "
+    return gap.join(sentence for sentence in sentences if sentence)
 
 
 def _notes(figure: Figure, *, everywhere: bool = True) -> list[str]:
     notes = []
+    counts_something = bool(figure.denominator or figure.numerator)
     if LEFT_TRUNCATED in figure.flags and figure.kpi.looks_back_a_year:
         notes.append(_("The data begin too late: the 365 days before are not all in them."))
     elif LEFT_TRUNCATED in figure.flags and figure.kpi.compares_days:
@@ -328,24 +369,25 @@ def _notes(figure: Figure, *, everywhere: bool = True) -> list[str]:
     elif LEFT_TRUNCATED in figure.flags:
         notes.append(_("The data begin too late to tell who was active before."))
     elif not figure.is_complete and figure.kpi.matures_days:
-        days = figure.kpi.matures_days
-        notes.append(
-            ngettext(
-                "So far: it may still rise until %(count)s day after the period.",
-                "So far: it may still rise until %(count)s days after the period.",
-                days,
-            )
-            % {"count": days}
-        )
+        if counts_something:
+            notes.append(_may_rise(figure.kpi.matures_days))
     elif not figure.is_complete:
         notes.append(_("So far: the period is not over."))
     if everywhere and ROLLING in figure.flags:
         notes.append(_("Rolling: neighbouring months share two thirds of their days."))
     if TOO_FEW in figure.flags and LEFT_TRUNCATED not in figure.flags:
         notes.append(_("Too few for a rate: look at the people instead."))
-    if everywhere and OBSERVATIONAL in figure.flags:
+    if everywhere and OBSERVATIONAL in figure.flags and counts_something:
         notes.append(_("Goes together with; that the one makes the other is not shown."))
     return notes
+
+
+def _may_rise(days: int) -> str:
+    return ngettext(
+        "So far: it may still rise until %(count)s day after the period.",
+        "So far: it may still rise until %(count)s days after the period.",
+        days,
+    ) % {"count": days}
 
 
 def _scale_start(figure: Figure) -> int:

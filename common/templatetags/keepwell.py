@@ -171,6 +171,7 @@ def chart(
     """Draw a chart; the shape of ``data`` stands at the top of static/js/charts.js."""
     show = {
         "percent": display.format_percent,
+        "count": lambda value: display.format_number(value, 0),
         "money": lambda value: display.format_money(value, data.get("currency") or ""),
     }.get(data.get("unit", ""), display.format_number)
     table = [

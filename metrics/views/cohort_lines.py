@@ -23,8 +23,10 @@ from metrics.words import show_period
 def cohort_chart(rows: Sequence[CohortRow], measure: str, segment: str) -> dict[str, Any] | None:
     """Return the lines of one or two cohorts; None without a whole month after the first.
 
-    Shares of customers have their interval.
+    Shares of customers have their interval; of fewer than five none are told.
     """
+    if measure == "percent":
+        rows = [row for row in rows if row.size >= FEW]
     months = max((row.complete_cells for row in rows), default=0)
     if months < 2:
         return None

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from accounts.permissions import roles_required
 from common.errors import NotFound
 from common.time import Period
+from metrics.figures import FEW
 from metrics.kpis.cohorts import WORDS
 from metrics.map_forms import MatrixForm, SlicedCellForm
 from metrics.models import RecomputeRun
@@ -166,6 +167,7 @@ def _matrix(run: RecomputeRun, form: MatrixForm, measure: str, segment: str) -> 
         "one": _one(one, measure, segment),
         "other": other.cohort if other else "",
         "chart": cohort_chart([row for row in (one, other) if row], measure, segment),
+        "is_too_few": bool(one and one.size < FEW and measure == "percent"),
         "compared": compared_words(one, other) if one and other else "",
     }
 

@@ -28,6 +28,6 @@ def complaints(request: HttpRequest) -> HttpResponse:
             "products": comparing.products(),
             "shops": comparing.shops(),
             "themes": [] if context["asked"].segment else count_themes(*span),
-            "themes_period": lead.shown.period,
+            "themes_period": lead.shown.period_within,
         }
     return render(request, "metrics/complaints.html", context)

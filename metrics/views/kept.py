@@ -60,7 +60,7 @@ def retention_sentence(told: Told) -> str:
         return ""
     return _(
         "%(value)s of the customers active at the start of %(period)s were still active at its end."
-    ) % {"value": shown.value, "period": shown.period}
+    ) % {"value": shown.value, "period": shown.period_within}
 
 
 def _revenue_sentence(told: Told) -> str:
@@ -70,4 +70,4 @@ def _revenue_sentence(told: Told) -> str:
     return _(
         "Customers with revenue in the 90 days before %(period)s brought %(value)s of it in the "
         "90 days before its end."
-    ) % {"value": shown.value, "period": shown.period}
+    ) % {"value": shown.value, "period": shown.period_within}

@@ -27,7 +27,7 @@ from metrics.roles import READERS, REQUESTERS
 from metrics.selectors.figures import figure_from
 from metrics.selectors.people import PeoplePage, page_of
 from metrics.selectors.present import present_ids
-from metrics.words import people_url, show, show_period
+from metrics.words import amid_sentence, people_url, show, show_period
 
 
 @require_safe
@@ -97,8 +97,10 @@ def _tabs(kpi: Kpi, asked: AskedPeople) -> list[dict[str, Any]]:
             for name, label in kpi.sets.items()
         ]
     other = asked.other
-    period = show_period(asked.snapshot.unit, asked.snapshot.starts_on, asked.snapshot.period)
-    before = show_period(other.unit, other.starts_on, other.period)
+    period, before = (
+        amid_sentence(show_period(one.unit, one.starts_on, one.period))
+        for one in (asked.snapshot, other)
+    )
     labels = {
         "stayed": _("In %(before)s and %(period)s") % {"before": before, "period": period},
         "came": _("Only in %(period)s") % {"period": period},

@@ -55,7 +55,7 @@ def save(request: HttpRequest) -> HttpResponse:
         context |= {
             "shops": Comparing(context, ("save_rate",)).shops(),
             "reasons": [] if context["asked"].segment else count_reasons(*span),
-            "reasons_period": lead.shown.period,
+            "reasons_period": lead.shown.period_within,
         }
     return render(request, "metrics/save.html", context)
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from common.time import Period
 from metrics.changes import compare_words
 from metrics.figures import TOO_FEW, so_far
-from metrics.forms import PARTS
+from metrics.forms import BEFORE, PARTS
 from metrics.kpis import KPIS
 from metrics.kpis.base import Kpi
 from metrics.models import Snapshot
@@ -17,7 +18,7 @@ from metrics.selectors.figures import figure_from
 from metrics.selectors.people import Comparison
 from metrics.selectors.set_sizes import Sizes
 from metrics.targets import target_words
-from metrics.views.asking import Asked, choose, other_period
+from metrics.views.asking import Asked, choose, other_period, unit_of
 from metrics.words import Shown, people_url, show, show_period
 
 TREND = 24  # periods of a trend
@@ -30,7 +31,8 @@ class Told:
     snapshot, shown: of the period asked for.  before: of the one it is compared with.  change:
     what changed since, in words.  so_far: the next period, where it is under way.  periods: of the
     trend, oldest first.  sets: label, size and address of the sets of people behind it.  target:
-    what it is to reach; reached: whether it does, in words.
+    what it is to reach; reached: whether it does, in words.  missing: the name of the period it was
+    to be compared with, where there is nothing of that one.
     """
 
     kpi: Kpi
@@ -39,6 +41,7 @@ class Told:
     other: Snapshot | None = None
     before: Shown | None = None
     change: str = ""
+    missing: str = ""
     so_far: Shown | None = None
     periods: list[Snapshot] = field(default_factory=list)
     sets: list[dict[str, Any]] = field(default_factory=list)
@@ -86,7 +89,11 @@ def tell(
     other = by_period.get(other_period(chosen, asked))
     if other is not None:
         told.other, told.before = other, _shown(other)
-        told.change = compare_words(told.shown.figure, told.before.figure, told.before.period)
+        told.change = compare_words(
+            told.shown.figure, told.before.figure, told.before.period_within
+        )
+    elif asked.against != BEFORE:
+        told.missing = _name_of(other_period(chosen, asked))
     if not asked.period and chosen.period and not kpi.looks_back:
         place = periods.index(chosen) + 1
         following = periods[place] if place < len(periods) else None
@@ -95,6 +102,14 @@ def tell(
             if so_far(shown.figure) is not None:  # a median has nothing to say before its end
                 told.so_far = shown
     return told
+
+
+def _name_of(period: str) -> str:
+    """A calendar period's name for people; empty for stretches that trail the present moment."""
+    if not period or unit_of(period) == "trailing":
+        return ""
+    parsed = Period.parse(period)
+    return show_period(parsed.unit, parsed.first_day)
 
 
 def add_sets(found: Sequence[Told], sizes: Sizes) -> None:

@@ -30,6 +30,6 @@ def voice(request: HttpRequest) -> HttpResponse:
             "curve": curve_of(told.get(STAYING), context["sizes"].get(STAYING, {})),
             "shops": Comparing(context, BY_SHOP).shops(),
             "surveys": [] if context["asked"].segment else answers_by_survey(*span),
-            "surveys_period": lead.shown.period,
+            "surveys_period": lead.shown.period_within,
         }
     return render(request, "metrics/voice.html", context)

@@ -61,6 +61,14 @@ def test_a_chart_comes_with_its_data_and_a_table() -> None:
     assert '<td class="text-end tabular">–</td>' in page
 
 
+def test_the_table_of_a_chart_of_counts_has_whole_numbers() -> None:
+    series = [{"name": "Customers", "values": [2.0, 1000.0]}]
+    data = {"type": "bar", "labels": ["a", "b"], "unit": "count", "series": series}
+    page = render('{% chart data "counts" %}', data=data)
+    assert '<td class="text-end tabular">2</td>' in page
+    assert '<td class="text-end tabular">1,000</td>' in page
+
+
 def test_a_heat_map_needs_no_second_table() -> None:
     data = {"type": "heat", "labels": ["0"], "unit": "count",
             "series": [{"name": "May", "values": [1]}]}  # fmt: skip

@@ -102,6 +102,13 @@ def test_another_period_is_chosen_to_compare_with(browser: Client, world: dict[s
     assert "In Q3 2025" in text(browser, "/metrics/retention/?against=2025-Q3")
 
 
+def test_a_period_to_compare_with_that_has_nothing_is_said_to_have_none(
+    browser: Client, world: dict[str, Any]
+) -> None:
+    assert "In Q4 2023: no data." in text(browser, "/metrics/retention/?against=2023-Q4")
+    assert "In Q3 2024" not in text(browser, "/metrics/retention/?period=2024-Q4")
+
+
 def test_a_segment_has_its_own_figure_and_its_own_people(
     browser: Client, world: dict[str, Any]
 ) -> None:

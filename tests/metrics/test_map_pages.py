@@ -118,6 +118,15 @@ def test_two_cohorts_are_compared_at_the_last_month_both_have_seen(
     assert lines[0]["low"][1] < 0.5 < lines[0]["high"][1]
 
 
+def test_of_a_cohort_of_fewer_than_five_no_share_is_drawn(
+    browser: Client, cohorts: list[Customer]
+) -> None:
+    url = "/metrics/cohorts/?segment=location%3Dnorth&cohort=2025-11"
+    assert "Too few for a share: choose Number to see how many bought." in words(browser, url)
+    assert 'id="cohort-line"' not in page(browser, url)
+    assert 'id="cohort-line"' in page(browser, f"{url}&show=customers")
+
+
 def test_the_table_view_says_how_many_of_how_many(browser: Client, cohorts: list[Customer]) -> None:
     assert "10 / 20" in words(browser, "/metrics/cohorts/?table=1")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from django.utils.translation import override
 
 from common.time import Period
-from metrics.figures import Figure, Surroundings, document, figure_of, so_far
+from metrics.figures import LEFT_TRUNCATED, Figure, Surroundings, document, figure_of, so_far
 from metrics.intervals import (
     deviation_of,
     mean_interval,
@@ -22,7 +22,7 @@ from metrics.intervals import (
 from metrics.kpis import KPIS
 from metrics.kpis.base import Amounts, Kpi, Measure, Values
 from metrics.windows import window_of
-from metrics.words import show, show_period, show_value
+from metrics.words import amid_sentence, show, show_period, show_value
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BASE = KPIS["retention_rate"]
@@ -70,6 +70,10 @@ def test_a_multiple_is_not_per_cent() -> None:
     assert show(found, None).value == "2.30×"
 
 
+def test_purchases_of_a_customer_are_a_number_not_a_multiple() -> None:
+    assert show_value(KPIS["purchase_frequency"], Decimal("2.3")) == "2.30"
+
+
 def test_a_rate_per_thousand() -> None:
     found = figure(kpi(unit="per_1000"), Measure(7, 500))
     assert found.value == Decimal(14)
@@ -98,7 +102,22 @@ def test_a_median_takes_the_middle_and_its_bounds_by_rank() -> None:
     assert (found.value, found.low, found.high) == (Decimal(6), Decimal(2), Decimal(10))
     assert (found.numerator, found.denominator) == (66, 11)
     assert show(found, None).value == "6 days"
+    assert show(found, None).words == "The middle one of 11. Likely between 2 and 10 days."
     assert so_far(replace_value(found, None)) is None
+
+
+def test_what_makes_up_a_value_is_not_told_where_the_data_begin_too_late_for_it() -> None:
+    found = figure(kpi(unit="ratio"), Measure(23, 10))
+    assert show(found, None).words == "23 divided by 10."
+    assert show(replace(found, flags=frozenset({LEFT_TRUNCATED})), None).words == ""
+
+
+@pytest.mark.parametrize(
+    ("language", "name"), [("en", "Oct 2025"), ("ru", "октябрь 2025"), ("zh-hans", "2025年10月")]
+)
+def test_a_month_is_written_small_amid_a_russian_sentence(language: str, name: str) -> None:
+    with override(language):
+        assert amid_sentence(show_period("month", date(2025, 10, 1))) == name
 
 
 @pytest.mark.parametrize(
