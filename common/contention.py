@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from django.db import OperationalError
+from django.db.utils import OperationalError
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import DomainError
@@ -24,11 +24,12 @@ class InTheWay(DomainError):
 
 def refusal_of(error: Exception) -> Exception:
     """Return :class:`InTheWay` for a database's word that another one was, else the error."""
-    if not isinstance(error, OperationalError):
-        return error
-    cause = error.__cause__
+    return InTheWay() if isinstance(error, OperationalError) and is_in_the_way(error) else error
+
+
+def is_in_the_way(error: Exception) -> bool:
+    """Whether a database says that another one was in the way. error: its own, or Django's."""
+    cause = error.__cause__ if isinstance(error, OperationalError) else error
     if isinstance(cause, sqlite3.Error):
-        is_busy = getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-    else:
-        is_busy = getattr(cause, "sqlstate", None) in CODES
-    return InTheWay() if is_busy else error
+        return bool(getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY)
+    return getattr(cause, "sqlstate", None) in CODES

@@ -64,6 +64,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
             **{
                 f"its_{key}" if key in MEMBERS else key: str(value)
                 for key, value in error.context.items()
+                if value is not None
             },
         )
         if error.is_transient:

@@ -172,7 +172,7 @@ class _Asked:
             if given[name] and given[name] not in known:
                 raise InvalidInput(fields={name: [f"one of {', '.join(known)}"]})
         if given["period"] and given["period"] not in TRAILING:
-            given["period"] = str(Period.parse(given["period"]))
+            given["period"] = _period(given["period"])
         if given["dimension"] and not given["key"]:
             raise InvalidInput(fields={"key": [_("Say which figure.")]})
         if given["segment"]:
@@ -186,6 +186,17 @@ class _Asked:
             latest = _latest(list_latest(keys=[self.key]))
             period = latest[0].period if latest else ""
         return [one for _group, one in list_sliced(self.key, period, dimension=self.dimension)]
+
+
+def _period(text: str) -> str:
+    """Return a period as it is kept.
+
+    :raises InvalidInput: it is none.
+    """
+    try:
+        return str(Period.parse(text))
+    except ValidationError as error:
+        raise InvalidInput(fields={"period": error.messages}) from error
 
 
 def _kept_slice(text: str) -> str:

@@ -47,7 +47,9 @@ def _size(figure: Figure, difference: Decimal) -> str:
 
 def _explained_by_chance(now: Figure, before: Figure) -> bool | None:
     """Whether 0 lies in the difference's 95 % interval; None where that can't be told."""
-    if ROLLING in now.flags or ROLLING in before.flags or now.kpi.per == "as_of":
+    if ROLLING in now.flags or ROLLING in before.flags:
+        return None
+    if now.kpi.per == "as_of" or now.unit == "trailing":  # the longer holds the shorter
         return None
     bounds = (now.low, now.high, before.low, before.high)
     if any(bound is None for bound in bounds) or now.value is None or before.value is None:

@@ -24,6 +24,8 @@ from django.db.backends.sqlite3 import base
 from django.db.backends.sqlite3.base import SQLiteCursorWrapper
 from django.db.utils import OperationalError
 
+from common.contention import is_in_the_way
+
 NAP = 0.001  # seconds, of the first in line
 WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 
@@ -56,7 +58,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 try:
                     return write()
                 except (OperationalError, sqlite3.OperationalError) as error:
-                    if not _is_busy(error) or time.monotonic() > gives_up:
+                    if not is_in_the_way(error) or time.monotonic() > gives_up:
                         raise
                 time.sleep(NAP)
 
@@ -103,9 +105,3 @@ def _first_in_line(folder: Path) -> Iterator[None]:
             with suppress(OSError):
                 fcntl.flock(line, fcntl.LOCK_UN)  # also for those forked meanwhile
             os.close(line)
-
-
-def _is_busy(error: Exception) -> bool:
-    cause = error if isinstance(error, sqlite3.Error) else error.__cause__
-    code = getattr(cause, "sqlite_errorcode", 0)
-    return bool(code & 0xFF == sqlite3.SQLITE_BUSY)

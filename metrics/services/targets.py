@@ -37,8 +37,8 @@ def set_target(*, key: str, value: Decimal | None, happened_at: datetime, actor:
         known.delete()
     else:
         smallest = -LARGEST_TARGET if kpi.key in SIGNED else Decimal(0)
-        exact = value.is_finite() and value == round(value, PLACES)
-        if not exact or not smallest <= value <= LARGEST_TARGET:
+        is_within = value.is_finite() and smallest <= value <= LARGEST_TARGET
+        if not is_within or value != round(value, PLACES):
             raise InvalidInput(
                 fields={"value": [str(_("Enter a number with at most four decimals."))]}
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -29,9 +31,7 @@ def target(request: HttpRequest, key: str) -> HttpResponse:
     """What a figure is to reach; an empty field takes the target away."""
     kpi = get_kpi(key)
     present = list_targets().get(key)
-    form = TargetForm(
-        request.POST or None, kpi=kpi, initial={"value": present.normalize() if present else None}
-    )
+    form = TargetForm(request.POST or None, kpi=kpi, initial={"value": _plain(present)})
     if request.method == "POST" and form.is_valid():
         value = form.cleaned_data["value"]
         try:
@@ -57,3 +57,8 @@ def _present(request: HttpRequest, key: str) -> Shown | None:
     asked = ask(request, unit="month" if get_kpi(key).per == "as_of" else "quarter")
     told = tell(key, snapshots_of([key], asked), asked)
     return told.shown if told else None
+
+
+def _plain(value: Decimal | None) -> str:
+    """A number as one types it: 70, not 7E+1 or 70.0000."""
+    return "" if value is None else f"{value.normalize():f}"

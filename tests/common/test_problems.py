@@ -11,7 +11,9 @@ from rest_framework.test import APIClient
 
 from accounts.models import ApiKey, User
 from accounts.services import revoke_api_key
+from common.errors import Conflict
 from common.models import Event
+from common.problems import problem_response
 from tests.cast import NOON
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.common.things")]
@@ -188,3 +190,9 @@ def test_a_crash_on_our_side_is_a_problem_too(admin: APIClient) -> None:
     admin.raise_request_exception = False
     answer = admin.post(URL, {"name": "crash"}, format="json")
     assert_problem(answer, 500, "server_error")
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    answer = problem_response(Conflict(limit=3, used_at=None), {})
+    assert answer is not None
+    assert set(answer.data) == {"type", "status", "code", "title", "limit"}

@@ -67,6 +67,12 @@ def said(now: Figure, before: Figure | None) -> str:
             share(50, 100, flags=["rolling"]),
             "30.0 points more than in Q3 2025.",
         ),
+        # The last 365 days hold the last 90.
+        (
+            share(80, 100, unit="trailing", period="365d"),
+            share(50, 100, unit="trailing", period="90d"),
+            "30.0 points more than in Q3 2025.",
+        ),
         (share(2, 4, flags=["few"]), share(50, 100), ""),
         (share(50, 100), None, ""),
     ],

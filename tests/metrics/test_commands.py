@@ -231,22 +231,25 @@ def test_the_api_gives_figures_by_shop(api_client: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "query",
+    ("query", "field"),
     [
-        {"key": "nonsense"},
-        {"period": "2025-13"},
-        {"unit": "day"},
-        {"dimension": "location"},
-        {"key": "nps", "dimension": "colour"},
-        {"segment": "colour=red"},
-        {"segment": "tag=nobody"},
+        ({"key": "nonsense"}, "key"),
+        ({"period": "2025-13"}, "period"),
+        ({"unit": "day"}, "unit"),
+        ({"dimension": "location"}, "key"),
+        ({"key": "nps", "dimension": "colour"}, "dimension"),
+        ({"segment": "colour=red"}, "segment"),
+        ({"segment": "tag=nobody"}, "segment"),
     ],
 )
-def test_the_api_refuses_what_it_does_not_know(api_client: Any, query: dict[str, str]) -> None:
+def test_the_api_refuses_what_it_does_not_know(
+    api_client: Any, query: dict[str, str], field: str
+) -> None:
     run("recompute_kpis")
     answer = api_client().get("/api/v1/kpis/", query)
     assert answer.status_code == 400
     assert answer.headers["Content-Type"] == "application/problem+json"
+    assert list(answer.json()["errors"]) == [field]
 
 
 def test_the_api_gives_the_cohorts(api_client: Any) -> None:

@@ -45,7 +45,7 @@ def test_a_target_is_set_changed_and_taken_away_each_told_once() -> None:
     assert list(kinds.order_by("id")) == ["target.set", "target.set", "target.removed"]
 
 
-@pytest.mark.parametrize("value", ["-1", "65.00001", "1e13", "NaN", "Infinity"])
+@pytest.mark.parametrize("value", ["-1", "65.00001", "1e13", "1e40", "NaN", "Infinity"])
 def test_a_target_that_cannot_be_is_refused(value: str) -> None:
     set_to("65")
     with pytest.raises(InvalidInput):
@@ -87,6 +87,15 @@ def test_where_less_is_better_a_target_is_reached_below_it() -> None:
     missed = target_words(figure_from(figure), Decimal(1))
     assert missed.replace("\u00a0", " ") == "Target 1.0 %: missed, certain."
     assert target_words(figure_from(figure), None) == ""
+
+
+@pytest.mark.parametrize("value", ["70", "0", "70.5", "1000000"])
+def test_the_field_has_the_target_as_one_types_it(
+    client_for: Callable[[User], Client], alice: User, value: str
+) -> None:
+    set_to(value)
+    page = client_for(alice).get("/metrics/retention_rate/target/").content.decode()
+    assert f'value="{value}"' in page
 
 
 def test_an_admin_sets_a_target_on_its_page(
