@@ -151,16 +151,19 @@ def conversation_presence(request: HttpRequest, ref: str) -> HttpResponse:
     return render(request, "crm/parts/conversation_presence.html", context)
 
 
-@require_safe
+@require_POST
 @roles_required(read=WRITERS)
 def conversation_text(request: HttpRequest, ref: str) -> HttpResponse:
-    """The box to write in, filled with a saved reply."""
+    """The box to write in: what stands in it, and a saved reply below that; keeps nothing.
+
+    A POST, so that what somebody writes to a customer stands in no address.
+    """
     found = get_conversation(ref)
-    text = ""
-    if request.GET.get("reply"):
-        reply = get_saved_reply(request.GET["reply"])
-        text = filled(reply.text, values_for(found, request.user))
-    form = ReplyForm(initial={"text": text})
+    parts = [request.POST.get("text", "").rstrip()]
+    if request.POST.get("reply"):
+        reply = get_saved_reply(request.POST["reply"])
+        parts.append(filled(reply.text, values_for(found, request.user)))
+    form = ReplyForm(initial={"text": "\n\n".join(part for part in parts if part)})
     context = {"form": form, "conversation": found}
     return render(request, "crm/parts/conversation_text.html", context)
 

@@ -17,7 +17,7 @@ from accounts.permissions import MANAGERS, roles_required
 from common.errors import DomainError
 from common.requests import actor_of
 from common.spreadsheets import BOM, safe_cell
-from common.time import now
+from common.time import Period, now
 from crm.models import ImportBatch
 from crm.selectors.actors import names_of_actors
 from crm.selectors.import_totals import (
@@ -131,7 +131,10 @@ def import_totals(request: HttpRequest, ref: str) -> HttpResponse:
             {"currency": currency, "sides": row} for currency, row in foreign_side_by_side(*sides)
         ],
         "rows": [
-            {"month": row.month, "sides": (row.file, row.made, row.everything)}
+            {
+                "month": Period.parse(row.month).first_day,
+                "sides": (row.file, row.made, row.everything),
+            }
             for row in side_by_side(*sides)
         ],
     }

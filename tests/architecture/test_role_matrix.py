@@ -119,7 +119,7 @@ MATRIX: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "crm:conversation_reply": (NO, WRITERS),
     "crm:conversation_place": (NO, WRITERS),
     "crm:conversation_link": (NO, WRITERS),
-    "crm:conversation_text": (WRITERS, NO),
+    "crm:conversation_text": (NO, WRITERS),
     "crm:conversation_presence": (WRITERS, WRITERS),
     "crm:notification_list": (STAFF, NO),
     "crm:notification_bell": (STAFF, NO),

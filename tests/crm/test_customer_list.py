@@ -235,3 +235,15 @@ def test_the_palette_finds_customers_for_whoever_may_see_them(
     page = client_for(stan).get(URL).text
     assert 'role="combobox"' in page
     assert 'data-key="g c" data-url="/customers/"' in page
+
+
+@pytest.mark.parametrize(
+    ("stages", "badge"),
+    [(["loyal"], True), (["loyal", "nonsense"], False), (["nonsense"], False)],
+)
+def test_the_badge_of_a_filter_counts_only_what_filters(
+    client_for: Browser, stan: User, stages: list[str], badge: bool
+) -> None:
+    make_customer()
+    page = client_for(stan).get(URL, {"stage": stages})
+    assert ('<span class="badge bg-primary-lt ms-1">1</span>' in page.text) is badge

@@ -253,8 +253,19 @@ def test_a_saved_reply_is_filled_in_once(stan: User, client_for: Browser) -> Non
         actor=ACTOR,
     )
     conversation = ask(customer_id=make_customer(name="{me} & Co").pk)
-    text = client_for(stan).get(f"/inbox/{conversation.ref}/text/?reply={saved.ref}").text
-    assert "Dear {me} &amp; Co, Stan" in text
+    browser, url = client_for(stan), f"/inbox/{conversation.ref}/text/"
+    assert ">Dear {me} &amp; Co, Stan</textarea>" in browser.post(url, {"reply": saved.ref}).text
+
+
+def test_a_saved_reply_stands_below_what_is_typed_already(stan: User, client_for: Browser) -> None:
+    given = {"name": "Hours", "text": "Open till 8.", "language": ""}
+    saved = save_reply(**given, happened_at=NOON, actor=ACTOR)
+    browser, url = client_for(stan), f"/inbox/{ask().ref}/text/"
+    typed = {"text": "Thank you, {name}!\n", "reply": saved.ref}
+    both = ">Thank you, {name}!\n\nOpen till 8.</textarea>"
+    assert both in browser.post(url, typed).text
+    assert ">Thank you, {name}!</textarea>" in browser.post(url, typed | {"reply": ""}).text
+    assert browser.get(url, typed).status_code == 405  # it would stand in the address
 
 
 @pytest.mark.parametrize("text", ["Hi {password}", "Hi {name", "Hi {{name}}", "{user.email}"])

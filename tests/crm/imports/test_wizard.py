@@ -419,6 +419,22 @@ def test_totals_of_customers_and_of_other_currencies_are_shown(browser: Client) 
     assert (currency, [side.orders for side in sides]) == ("CHF", [1, 1, 1])
 
 
+@pytest.mark.parametrize(
+    ("language", "month"),
+    [("en", "Feb 2026"), ("ru", "Февраль 2026"), ("zh-hans", "2026年2月")],
+)
+def test_months_to_compare_are_called_as_people_call_them(
+    browser: Client, mara: User, language: str, month: str
+) -> None:
+    make_customer(external_id="C-1")
+    done = make_done_import("order_id,customer_id,ordered_at,amount\n1,C-1,2026-02-01,10\n")
+    mara.language = language
+    mara.save()
+    page = browser.get(f"/imports/{done.ref}/totals/").text
+    assert f'<th scope="row" class="fw-normal text-nowrap">{month}' in page
+    assert "2026-02" not in page
+
+
 def test_a_file_that_vanished_is_told_at_every_step(browser: Client) -> None:
     batch = make_checked()
     page = f"/imports/{batch.ref}/"
