@@ -14,6 +14,7 @@ from typing import Any
 from django.db.models import Min
 
 from common.services import SYSTEM
+from common.time import local_date
 from config.demo.dataset import DemoPlan
 from config.demo.draw import Draw
 from crm.models import Customer, Order
@@ -48,7 +49,7 @@ def record_points(*, plan: DemoPlan, now: datetime) -> None:
     programme = ensure_programme(
         starts_at=starts_at, happened_at=now, name="Keepwell Points", validity_days=VALID_DAYS
     )
-    reward = programme.rewards.first() or add_reward(
+    reward = programme.rewards.filter(kind="payment").first() or add_reward(
         kind="payment",
         name="Pay with points",
         points=FEWEST_POINTS,
@@ -68,7 +69,7 @@ def record_points(*, plan: DemoPlan, now: datetime) -> None:
         name = names[customer_id]
         if Draw(f"{plan.seed}:spending:{name}").share() >= SHARE_WHO_SPEND:
             return 0
-        draw = Draw(f"{plan.seed}:spent:{name}:{moment:%Y-%m}")
+        draw = Draw(f"{plan.seed}:spent:{name}:{local_date(moment):%Y-%m}")
         return available if draw.share() < SHARE_SPENT else 0
 
     record_past_points(

@@ -123,7 +123,7 @@ class _Month:
     def use(self, accounts: Mapping[int, LockedAccount], reward: Reward, uses: Uses) -> int:
         """Exchange points of those who use some at the end of the month."""
         keys = {
-            customer_id: f"redeem:past:{account.id}:{self.clock:%Y-%m}"
+            customer_id: f"redeem:past:{account.id}:{local_date(self.clock):%Y-%m}"
             for customer_id, account in accounts.items()
         }
         done, written = keys_recorded(keys.values()), 0

@@ -80,6 +80,18 @@ def test_members_earn_spend_and_lose_points_when_they_did(programme, reward, peo
     assert verify_ledger().drifts == []
 
 
+def test_months_are_those_of_the_organisation(programme, reward, people, settings):
+    settings.KEEPWELL_TIMEZONE = "America/New_York"  # January ends there when UTC has February
+    ann, _bob = people
+    late = datetime(2026, 1, 25, tzinfo=UTC)
+    make_order(customer=ann, amount="60", ordered_at=late, entry="history")
+
+    replay(programme, reward, people, spender=ann.pk, until=datetime(2026, 2, 20, tzinfo=UTC))
+
+    used = PointsTransaction.objects.filter(kind="redeem").order_by("effective_at")
+    assert list(used.values_list("points", flat=True)) == [-100, -60]
+
+
 def test_its_months_can_be_closed_with_what_was_owed_then(programme, reward, people):
     replay(programme, reward, people)
     expire_due(UNTIL)
