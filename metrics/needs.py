@@ -11,10 +11,12 @@ from django.utils.translation import gettext_lazy as _
 BY_FACTS: dict[str, Promise] = {
     "cancel_requests": _("It takes requests to leave: note them down when somebody asks."),
     "costs": _("It takes what marketing and service cost: enter it month by month."),
-    "invitations": _("It takes invitations to a survey."),
+    "invitations": _("It takes invitations to a survey: send them out."),
     "leads": _("It takes people who enquired: bring them in with the import."),
     "liabilities": _("It is counted at the end of each month in which members had points."),
-    "memberships": _("It takes members of the loyalty programme."),
+    "memberships": _(
+        "It takes members of the loyalty programme: open one, then customers join as they buy."
+    ),
     "points": _("It takes points that were issued in the period."),
     "responses": _("It takes answers: ask customers with a survey."),
     "runs": _("It takes service standards that were followed: begin with one."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from metrics.kpis.base import DENOMINATOR, NUMERATOR, Expression, Kpi
 from metrics.kpis.retention import named
@@ -89,7 +90,7 @@ SAVE_RATE = Kpi(
     define=define_save_rate,
     sets={
         NUMERATOR: _("Stayed"),
-        DENOMINATOR: _("Asked to leave"),
+        DENOMINATOR: pgettext_lazy("customers", "Asked to leave"),
         UNDECIDED: _("Nobody said what came of it"),
         ACTIVE: _("Bought since"),
         PENDING: _("Asked less than 90 days ago"),

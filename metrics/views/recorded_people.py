@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.http import urlencode
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_safe
 
 from accounts.permissions import roles_required
@@ -35,7 +35,7 @@ from metrics.words import show_period
 PAGES = {
     THEME: ("metrics:complaints", gettext_lazy("Complaints")),
     SURVEY: ("metrics:voice", gettext_lazy("What customers say")),
-    REASON: ("metrics:save", gettext_lazy("Asked to leave")),
+    REASON: ("metrics:save", pgettext_lazy("customers", "Asked to leave")),
 }
 
 
@@ -73,7 +73,10 @@ def recorded_url(asked: RecordedAsked) -> str:
 
 def _tabs(asked: RecordedAsked) -> list[dict[str, Any]]:
     """All who gave a reason, and those by outcome."""
-    labels = {"": gettext_lazy("Asked to leave"), **dict(CancelRequest.Outcome.choices)}
+    labels = {
+        "": pgettext_lazy("customers", "Asked to leave"),
+        **dict(CancelRequest.Outcome.choices),
+    }
     return [
         {
             "label": label,

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from math import ceil, floor, sqrt
 
-from common.display import format_money
+from common.display import format_money, format_percent
 from metrics.figures import currency_of
 from metrics.kpis.base import Kpi
 from metrics.views.compared import Compared, value_of
-from metrics.words import Shown, show_value
+from metrics.words import HUNDRED, Shown, show_value
 
 WIDTH, HEIGHT = 640, 340
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 20, 44
@@ -134,15 +134,19 @@ def _place(value: Decimal, low: Decimal, high: Decimal, start: int, end: int) ->
 
 
 def _ticks(kpi: Kpi, marks: Sequence[Decimal], start: int, end: int) -> list[Tick]:
+    are_round = all(mark == mark.to_integral_value() for mark in marks)
     return [
-        Tick(_place(mark, marks[0], marks[-1], start, end), _label(kpi, mark)) for mark in marks
+        Tick(_place(mark, marks[0], marks[-1], start, end), _label(kpi, mark, are_round))
+        for mark in marks
     ]
 
 
-def _label(kpi: Kpi, mark: Decimal) -> str:
-    """Round amounts are read without their cents."""
-    if kpi.unit == "money" and mark == mark.to_integral_value():
+def _label(kpi: Kpi, mark: Decimal, is_round: bool) -> str:
+    """Round amounts and shares are read without decimals."""
+    if is_round and kpi.unit == "money":
         return format_money(mark, currency_of(kpi) or "", 0)
+    if is_round and kpi.unit == "percent":
+        return format_percent(mark / HUNDRED, 0)
     return show_value(kpi, mark)
 
 

@@ -40,6 +40,7 @@
   const root = document.documentElement;
   const language = root.lang || "en";
   const drawn = new Map(); // figure → chart
+  const AXIS_ROOM = 64; // px, what the numbers of the other axis take about
 
   const css = (name) => getComputedStyle(root).getPropertyValue(name).trim();
   const number = (value) =>
@@ -185,13 +186,29 @@
     return { max: end, min: end - steps * interval, interval };
   }
 
-  // Names under few bars stand whole, in several lines where they must.
+  // Breaks a label between words, in Chinese between any two characters, or gives null where a word is
+  // wider than that. Not the engine's: it takes every letter beyond ASCII for as wide as a Chinese one.
+  function broken(label, most, measure) {
+    const lines = [""];
+    for (const word of label.match(/\s*(?:[\u2e80-\u9fff]|[^\s\u2e80-\u9fff]+)/g) || []) {
+      const longer = lines.at(-1) + word;
+      if (measure(word.trim()) > most) return null;
+      if (measure(longer.trim()) > most) lines.push(word.trim());
+      else lines[lines.length - 1] = longer.trim();
+    }
+    return lines.join("\n");
+  }
+
+  // Names under few bars stand whole: in several lines where their words fit side by side, else slanted.
   function barLabels(data, width) {
-    const each = Math.floor(width / data.labels.length) - 8;
-    if (data.type === "bridge" && each < 64) return { interval: 0, rotate: 40 }; // words stay whole
-    return data.type === "bridge" || (data.type === "bar" && each >= 60)
-      ? { interval: 0, width: Math.min(each, 84), overflow: "break" }
-      : { hideOverlap: true };
+    if (data.type === "line" || data.labels.length > 12) return { hideOverlap: true };
+    const each = Math.min(84, Math.floor((width - AXIS_ROOM) / data.labels.length) - 6);
+    const pen = document.createElement("canvas").getContext("2d");
+    pen.font = `12px ${css("--tblr-font-sans-serif") || "sans-serif"}`;
+    const labels = data.labels.map((label) => broken(label, each, (text) => pen.measureText(text).width));
+    return labels.includes(null)
+      ? { interval: 0, rotate: 40 }
+      : { interval: 0, formatter: (_, at) => labels[at] };
   }
 
   function options(data, width) {

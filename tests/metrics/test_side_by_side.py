@@ -81,12 +81,13 @@ def test_shops_without_answers_are_drawn_by_what_their_customers_bring(browser: 
     people = customers(12)
     for dimension, mine, profit in ((NORTH, people[:6], 200), (SOUTH, people[6:], 700)):
         make_slice(found, dimension, mine, f"Shop {dimension[9:]}")
-        make_figure(found, "retention_rate", QUARTER, dimension=dimension, denominator=99)
+        kept = {"numerator": profit // 10, "denominator": 100}
+        make_figure(found, "retention_rate", QUARTER, dimension=dimension, **kept)
         numbers = {"numerator": Decimal(profit), "denominator": 10}
         make_figure(found, "clv_historic", "", dimension=dimension, **numbers)
     words = text(browser, "/metrics/shops/")
     assert "Retention to the right, Value of a customer so far upwards" in words
-    assert "$0 $20 $40 $60 $80" in words
+    assert "0 % 20 % 40 % 60 % 80 % $0 $20 $40 $60 $80" in words  # round ones without decimals
 
 
 def test_a_shop_without_complaints_has_none_not_a_dash(browser: Client, run: Any) -> None:
@@ -102,6 +103,20 @@ def test_a_figure_without_data_says_what_it_takes(browser: Client, run: Any) -> 
     words = text(browser, "/metrics/funnel/")
     assert words.count("It takes people who enquired: bring them in with the import.") == 1
     assert "It takes products" not in words  # there are some
+
+
+def test_of_nothing_it_is_not_said_that_it_may_rise_or_goes_together(
+    browser: Client, run: Any
+) -> None:
+    unripe = {"is_complete": False, "flags": ("observational",)}
+    make_figure(run, "satisfaction_retention", QUARTER, denominator=0, **unripe)
+    words = text(browser, "/metrics/satisfaction_retention/?unit=quarter&period=2025-Q4")
+    assert "no data" in words
+    assert "So far: it may still rise" not in words
+    assert "Goes together with" not in words
+    make_figure(run, "save_rate", QUARTER, numerator=1, denominator=9, is_complete=False)
+    words = text(browser, "/metrics/save_rate/?unit=quarter&period=2025-Q4")
+    assert "So far: it may still rise until 90 days after the period." in words
 
 
 def test_purchases_are_enough_for_figures_that_need_no_more() -> None:

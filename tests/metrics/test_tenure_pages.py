@@ -256,12 +256,16 @@ def test_the_multiple_of_the_engaged_is_tested_against_the_claim(
     assert f"Engaged customers bring 1.50× the average revenue. {verdict}" in said
 
 
-def test_without_costs_the_pages_say_what_is_missing(manager: Client) -> None:
+def test_without_costs_the_pages_say_what_is_missing(
+    manager: Client, client_for: Callable[[User], Client], ana: User
+) -> None:
     assert "They appear soon after" in words(manager, "/metrics/tenure/")
     people = customers(3)
     run = found_run()
     found_figure(run, "clv_historic", value=None, sets={"unknown_cost": people})
     assert "It takes purchases whose cost is known" in words(manager, "/metrics/tenure/")
+    assert "Bring in costs" in words(manager, "/metrics/tenure/")
+    assert "Bring in costs" not in words(client_for(ana), "/metrics/tenure/")  # may not import
     assert "3 customers are left out: a purchase has no cost" in words(manager, "/metrics/value/")
 
 
