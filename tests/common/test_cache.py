@@ -19,6 +19,7 @@ def _in_the_database(settings: Any) -> None:
     settings.CACHES = {**config.settings.CACHES}
 
 
+@pytest.mark.system  # they migrate
 @pytest.mark.usefixtures("_in_the_database")
 def test_its_table_is_made_by_the_migrations() -> None:
     cache = caches["default"]

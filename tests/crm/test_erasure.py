@@ -164,6 +164,7 @@ def test_every_text_in_every_table_about_a_person_is_erased(
     assert [path for path in data_folder.rglob("*") if path.is_file() and says(path)] == []
 
 
+@pytest.mark.system
 def test_past_figures_are_the_same_afterwards():
     customer = make_zaphira()
     for days in (300, 200, 40, 10):

@@ -33,6 +33,7 @@ def rows_of(source):
         yield from zip(*(chunk.columns[name] for name in source.header), strict=True)
 
 
+@pytest.mark.system
 def test_every_line_comes_to_what_was_paid():
     dataset = completejourney.open_dataset(plan_of(now(), keep_dates=True))
     units: dict[str, int] = {}

@@ -79,6 +79,7 @@ def test_what_the_figures_need_is_there():
     assert all(cost for columns in lines for cost in columns["unit_cost"])
 
 
+@pytest.mark.system
 @pytest.mark.django_db(transaction=True)
 def test_it_loads_through_the_import_and_only_once(tmp_path, settings):
     from outreach.services import enrol_due

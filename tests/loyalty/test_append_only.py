@@ -92,11 +92,12 @@ def test_nothing_stays_of_a_bigger_write_that_tried(earned) -> None:
     assert not Customer.objects.filter(name="Nobody").exists()
 
 
+@pytest.mark.system
 @pytest.mark.django_db(transaction=True)
 def test_it_is_refused_after_migrations_too() -> None:
     """SQLite drops a table's triggers when Django rebuilds it; ``migrate`` puts them back.
 
-    On PostgreSQL and in CI every test here runs after all the migrations.
+    The tests of the system run after all the migrations.
     """
     if connection.vendor == "sqlite":
         with connection.schema_editor() as editor:

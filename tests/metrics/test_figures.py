@@ -26,7 +26,7 @@ from tests.metrics.worlds import (
 )
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def figure(key: str, period: str | None = None, **options: Any) -> dict[str, Any]:

@@ -48,6 +48,7 @@ def figure(**cut: Any) -> tuple[int | None, int | None, list[int]]:
     return found.numerator, found.denominator, sorted(members_of(found, "denominator"))
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("engine", ["auto", "ibis-duckdb"])
 def test_a_person_counts_once_after_the_merge_and_twice_again_after_its_undoing(
     people: list[Any], clock: Any, engine: str

@@ -174,6 +174,7 @@ def test_a_past_quarter_gives_the_value_stored_then_and_the_corrected_one_today(
     assert len(path.read_text().splitlines()) == 1 + 6 + 9
 
 
+@pytest.mark.system
 def test_a_whole_recompute_of_the_past_finds_what_was_known_then(load: Any) -> None:
     head = "order_id,customer_id,ordered_at,amount"
     load("customers", "external_id", *(f"c{n}" for n in range(7)))

@@ -59,7 +59,7 @@ from tests.metrics.histories.strategies import (
 )
 from tests.metrics.worlds import complaint_example, customers, order, record, retention_example
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WINDOWS = [
     window_of(None, **CUT),

@@ -18,7 +18,7 @@ from metrics.services import recompute
 from tests.cast import make_customer, make_order
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 WORKED = {
     "lead": [],

@@ -55,6 +55,7 @@ def test_a_worker_silent_for_a_minute_is_not_ready(ready: Callable[[], dict[str,
     assert ready()["worker"] == "failing"
 
 
+@pytest.mark.system  # they migrate
 def test_a_pending_migration_is_not_ready(
     ready: Callable[[], dict[str, str]], django_db_use_migrations: bool
 ) -> None:

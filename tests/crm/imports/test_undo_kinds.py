@@ -404,6 +404,7 @@ def files(draw: st.DrawFn) -> tuple[str, str, dict[str, Any]]:
     return kind, text, {"mapping": mapping}
 
 
+@pytest.mark.system
 @settings(
     max_examples=tries(40),
     deadline=None,
