@@ -8,7 +8,7 @@ from django.utils.http import urlencode
 
 from common.errors import NotFound
 from metrics.map_forms import PlaceForm
-from metrics.maps import MAPS, RFM, find_segment, places_of
+from metrics.maps import RFM, SIDES, find_segment, places_of
 from metrics.models import MemberSet, RecomputeRun
 from metrics.selectors.maps import find_places_set
 
@@ -29,10 +29,15 @@ class MapAsked:
 
         :raises NotFound: no such map, or something that doesn't fit it.
         """
-        if name not in MAPS or not form.is_valid():
+        if name not in SIDES or not form.is_valid():
             raise NotFound
         data = form.cleaned_data
         if data["part"] and name != RFM:
+            raise NotFound
+        if any(
+            data[side] is not None and data[side] not in places
+            for side, places in zip("xy", SIDES[name], strict=True)
+        ):
             raise NotFound
         return cls(name, data["x"], data["y"], data["part"], data["segment"])
 

@@ -33,6 +33,13 @@ SECOND_DAYS = (7, 30, 60, 90, 180, 365)
 NOT_AGAIN = len(SECOND_DAYS) + 1
 RIPE = 1
 
+# The x and the y there are.
+SIDES = {
+    RFM: (SCORES, SCORES),
+    TENURE_PROFIT: (range(len(TENURE_DAYS) + 1), range(LOWEST_THIRD + 3)),
+    SECOND_ORDER: (range(NOT_AGAIN + 1), range(RIPE + 1)),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:

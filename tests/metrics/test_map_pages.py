@@ -241,6 +241,9 @@ def test_without_figures_the_pages_say_what_comes(browser: Client, url: str) -> 
     [
         "/metrics/maps/nonsense/people/",
         "/metrics/maps/rfm/people/?x=-1",
+        "/metrics/maps/rfm/people/?x=6&y=6",
+        "/metrics/maps/tenure_profit/people/?x=5",
+        "/metrics/maps/second_order/people/?y=2",
         "/metrics/maps/rfm/people/?part=best",
         "/metrics/maps/second_order/people/?part=champions",
         "/metrics/maps/rfm/people/?segment=x%3Dy",
