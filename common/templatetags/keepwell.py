@@ -173,7 +173,7 @@ def chart(
         "percent": display.format_percent,
         "count": lambda value: display.format_number(value, 0),
         "money": lambda value: display.format_money(value, data.get("currency") or ""),
-    }.get(data.get("unit", ""), display.format_number)
+    }.get(data.get("unit", ""), lambda value: display.format_number(value, data.get("places")))
     table = [
         {"label": label, "cells": list(_cells(data["series"], index, show))}
         for index, label in enumerate(data["labels"])
@@ -190,11 +190,11 @@ def chart(
 
 def _cells(series: list[dict[str, Any]], index: int, show: Any) -> Iterator[dict[str, str]]:
     for one in series:
-        yield {
-            "value": show(one["values"][index]),
-            "low": show(one["low"][index]) if one.get("low") else "",
-            "high": show(one["high"][index]) if one.get("high") else "",
-        }
+        between = ""
+        if one.get("low"):
+            low, high = one["low"][index], one["high"][index]
+            between = display.NO_DATA if low is None else f"{show(low)} – {show(high)}"
+        yield {"value": show(one["values"][index]), "between": between}
 
 
 @register.inclusion_tag("parts/band.html")

@@ -22,6 +22,7 @@ CHART_UNITS = {
     "ratio": "score",
     "per_1000": "score",
 }
+PLACES = {"days": 1, "ratio": 2, "per_1000": 1}  # decimals in the table, as on the cards
 
 
 def trend_chart(
@@ -72,6 +73,7 @@ def trend_chart(
         ],
         "series": [series],
         "unit": CHART_UNITS[kpi.unit],
+        "places": PLACES.get(kpi.unit, 0 if kpi.factor == 100 else 2),
         "complete": [figure.is_complete for figure in figures],
     }
     if whole is not None:

@@ -28,6 +28,7 @@
  *             "heat": one series per row
  *   unit      "percent" (values are ratios: 0.071 is shown as 7.1 %) | "money" | "count" | "score"
  *   currency  "USD" …, with unit "money"
+ *   places    decimals in the table of a "score"; as many as a value has, when left out
  *   end       where the scale ends; of shares it is 100 %
  *   complete  [true, …, false]  optional, per label: false = not fully observed, drawn hollow
  *   limit     {value, label}    optional: a threshold line;  target: the same, what is to be reached

@@ -58,7 +58,7 @@ def test_a_chart_comes_with_its_data_and_a_table() -> None:
     assert '<script id="kept" type="application/json">' in page
     assert "Kept &lt;customers&gt;" in page
     assert "40.0\u00a0% – 60.0\u00a0%" in page
-    assert '<td class="text-end tabular">–</td>' in page
+    assert page.count('<td class="text-end tabular">–</td>') == 2  # no value, no interval
 
 
 def test_the_table_of_a_chart_of_counts_has_whole_numbers() -> None:
@@ -67,6 +67,14 @@ def test_the_table_of_a_chart_of_counts_has_whole_numbers() -> None:
     page = render('{% chart data "counts" %}', data=data)
     assert '<td class="text-end tabular">2</td>' in page
     assert '<td class="text-end tabular">1,000</td>' in page
+
+
+def test_the_table_of_a_chart_of_scores_has_the_decimals_that_are_asked_for() -> None:
+    series = [{"name": "Answers", "values": [33.333333], "low": [-26.743259], "high": [71.187703]}]
+    data = {"type": "line", "labels": ["a"], "unit": "score", "places": 0, "series": series}
+    page = render('{% chart data "scores" %}', data=data)
+    assert '<td class="text-end tabular">33</td>' in page
+    assert '<td class="text-end tabular">\u221227 – 71</td>' in page
 
 
 def test_a_heat_map_needs_no_second_table() -> None:
