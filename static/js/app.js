@@ -1,5 +1,6 @@
-/* What every page does: toasts leave, the row of pages shows the open one, htmx shows progress and
-   failures, charts are fetched after the first paint where there are any. */
+/* What every page does: toasts leave, the row of pages shows the open one, wide tables show that
+   they are, htmx shows progress and failures, charts are fetched after the first paint where there
+   are any. */
 "use strict";
 
 (() => {
@@ -91,6 +92,29 @@
     const open = row.querySelector("[aria-current]");
     if (open) row.scrollLeft = open.offsetLeft + open.offsetWidth / 2 - row.clientWidth / 2;
   });
+
+  // --- What is wider than its place: moved by keys too, and its edge shows that there is more -------
+  let wide = 0;
+  const resized = new ResizeObserver((seen) => seen.forEach((one) => fit(one.target)));
+  function fit(box) {
+    const more = box.scrollWidth - box.clientWidth;
+    box.classList.toggle("more-after", more > 1 && box.scrollLeft < more - 1);
+    if (more <= 1 || box.hasAttribute("tabindex")) return;
+    const title = box.closest(".card")?.querySelector(".card-title") || document.querySelector("h1");
+    title.id ||= `wide-${(wide += 1)}`;
+    box.tabIndex = 0;
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-labelledby", title.id);
+  }
+  function watchWide() {
+    document.querySelectorAll(":is(.table-responsive, .heat-scroll):not([data-fitted])").forEach((box) => {
+      box.dataset.fitted = "";
+      box.addEventListener("scroll", () => fit(box), { passive: true });
+      resized.observe(box);
+    });
+  }
+  watchWide();
+  document.addEventListener("htmx:afterSettle", watchWide);
 
   // --- Charts ---------------------------------------------------------------------------------
   let chartsAsked = false;

@@ -1,4 +1,4 @@
-"""In a real browser: maps are saved as pictures, and the row of pages shows the open one."""
+"""In a real browser: maps are saved as pictures, the open page is in sight, wide tables move."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from accounts.models import User
 from tests.browsing import browsing
@@ -104,3 +104,32 @@ def test_on_a_phone_the_row_of_pages_scrolls_to_the_open_one(visit: Callable[...
             assert tab["x"] >= 0
             assert tab["x"] + tab["width"] <= 390
         assert complaints == []
+
+
+def test_a_wide_table_on_a_phone_is_moved_by_keys_and_keeps_names_in_sight(
+    visit: Callable[..., Any],
+) -> None:
+    run = make_run()
+    shops = {"location=north": "The shop in the north of town", "location=south": "South"}
+    for key in ("nps", "retention_rate", "csat", "complaint_rate"):
+        for dimension in ("", *shops):
+            numbers = {"numerator": 70, "denominator": 100}
+            make_figure(run, key, "2025-Q4", dimension=dimension, **numbers)
+    people = customers(10)
+    for dimension, label in shops.items():
+        make_slice(run, dimension, people, label)
+    with visit(viewport={"width": 360, "height": 700}) as (page, complaints):
+        page.goto("/metrics/shops/")
+        wide = page.locator(".table-responsive.more-after")  # there is more beyond its edge
+        wide.focus()
+        for _press in range(40):
+            page.keyboard.press("ArrowRight")
+        expect(wide).to_have_count(0)
+        box = page.get_by_role("group", name="Shops")
+        assert box.evaluate("box => box.scrollLeft") > 50
+        name = box.get_by_role("rowheader").first.bounding_box()
+        assert name is not None
+        assert name["x"] >= 0
+        width = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert page.evaluate(width) == 0
+    assert complaints == []
