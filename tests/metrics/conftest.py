@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.test import override_settings
+from django.test import Client, override_settings
 
+from accounts.models import User
 from metrics.kpis import KPIS
 
 # Spark is no part of the everyday environment: `make test-spark`.
@@ -22,6 +23,12 @@ def facts_folder(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch)
     settings.KEEPWELL_DATA_DIR = tmp_path
     monkeypatch.setattr("metrics.facts.store.os.fsync", lambda handle: None)
     return tmp_path / "facts"
+
+
+@pytest.fixture
+def browser(client_for: Callable[[User], Client], mara: User) -> Client:
+    """A manager's."""
+    return client_for(mara)
 
 
 @pytest.fixture

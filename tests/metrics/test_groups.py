@@ -26,11 +26,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 @pytest.fixture
-def browser(client_for: Callable[[User], Client], mara: User) -> Client:
-    return client_for(mara)
-
-
-@pytest.fixture
 def world() -> dict[str, Any]:
     """Retention of three quarters and of the shop “North”, as a run would have kept it."""
     everybody = customers(60)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from accounts.models import User
 from metrics.models import RecomputeRun
 from tests.budget import assert_query_budget
 from tests.metrics.snapshots import make_figure, make_run, make_slice
@@ -19,11 +17,6 @@ from tests.metrics.test_pages import names, text
 from tests.metrics.worlds import customers
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
-
-
-@pytest.fixture
-def browser(client_for: Callable[[User], Client], mara: User) -> Client:
-    return client_for(mara)
 
 
 @pytest.fixture

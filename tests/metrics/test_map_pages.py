@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from html import unescape
 
 import pytest
 from django.test import Client
 
-from accounts.models import User
 from crm.models import Customer
 from metrics.maps import NOT_AGAIN, SCORES, places_of, segment_of
 from metrics.maps import SEGMENTS as PARTS
@@ -19,11 +17,6 @@ from tests.metrics.found import found_cell, found_place, found_run, found_slice
 from tests.metrics.worlds import customers
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
-
-
-@pytest.fixture
-def browser(client_for: Callable[[User], Client], mara: User) -> Client:
-    return client_for(mara)
 
 
 @pytest.fixture

@@ -32,11 +32,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 @pytest.fixture
-def browser(client_for: Callable[[User], Client], mara: User) -> Client:
-    return client_for(mara)
-
-
-@pytest.fixture
 def world() -> dict[str, Any]:
     found = retention_example()
     complaint_example()

@@ -21,11 +21,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 @pytest.fixture
-def browser(client_for: Callable[[User], Client], mara: User) -> Client:
-    return client_for(mara)
-
-
-@pytest.fixture
 def lost() -> list[Any]:
     """Sixty of a hundred left; the first ten of these are of the North."""
     everybody = customers(100)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from accounts.models import User
 from crm.models import CancelReason, CustomerTag
 from crm.services.cancel_requests import open_cancel_request
 from feedback.models import Complaint, Response, ResponseVoid, Survey
@@ -23,11 +21,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 AUTUMN = datetime(2025, 11, 5, 12, tzinfo=UTC)
 WINTER = datetime(2026, 1, 1, 0, tzinfo=UTC)  # the first moment of the next quarter
 LIST = "/metrics/recorded/people/"
-
-
-@pytest.fixture
-def browser(client_for: Callable[[User], Client], mara: User) -> Client:
-    return client_for(mara)
 
 
 @pytest.fixture

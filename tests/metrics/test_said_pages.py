@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.models import User
 from crm.services.cancel_requests import open_cancel_request
 from feedback.models import Complaint, Response, Survey
 from metrics.services import recompute
@@ -23,11 +21,6 @@ from tests.metrics.worlds import complaint_example, customers, order, record
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 AUTUMN = datetime(2025, 11, 5, 12, tzinfo=UTC)
 NORTH, SOUTH = "location=north", "location=south"
-
-
-@pytest.fixture
-def browser(client_for: Callable[[User], Client], mara: User) -> Client:
-    return client_for(mara)
 
 
 @pytest.fixture

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from accounts.models import User
 from metrics.kpis import KPIS
 from metrics.views.scatter import _marks
 from tests.metrics.found import found_place
@@ -21,11 +19,6 @@ from tests.metrics.worlds import customers
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 QUARTER = "2025-Q4"
 NORTH, SOUTH, WEST = "location=north", "location=south", "location=west"
-
-
-@pytest.fixture
-def browser(client_for: Callable[[User], Client], mara: User) -> Client:
-    return client_for(mara)
 
 
 @pytest.fixture
