@@ -25,7 +25,7 @@ def compare_words(now: Figure, before: Figure | None, period: str) -> str:
         return ""
     difference = now.value - before.value
     said = {"size": _size(now, abs(difference)), "period": period}
-    if not difference:
+    if said["size"] == _size(now, Decimal(0)):  # as it is shown
         return _("The same as in %(period)s.") % said
     chance = _explained_by_chance(now, before)
     if chance is None:

@@ -94,7 +94,7 @@ def show_period(unit: str, starts_on: date | None, name: str = "") -> str:
     if starts_on is None:
         return _("Until now")
     if unit == "week":
-        return _("Week of %(day)s") % {"day": formats.date_format(starts_on, "DATE_FORMAT")}
+        return _("Week of %(day)s") % {"day": formats.date_format(starts_on, "SHORT_DATE_FORMAT")}
     if unit == "month":
         return formats.date_format(starts_on, "YEAR_MONTH_FORMAT")
     if unit == "quarter":

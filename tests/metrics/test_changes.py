@@ -42,6 +42,7 @@ def said(now: Figure, before: Figure | None) -> str:
     ("now", "before", "words"),
     [
         (share(50, 100), share(50, 100), "The same as in Q3 2025."),
+        (share(4999, 10_000), share(50, 100), "The same as in Q3 2025."),  # 0.01 points
         (share(55, 100), share(50, 100), "No clear change since Q3 2025."),
         (share(80, 100), share(50, 100), "30.0 points more than in Q3 2025: more than chance."),
         (share(20, 100), share(50, 100), "30.0 points less than in Q3 2025: more than chance."),
