@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from metrics.kpis.base import DENOMINATOR, NUMERATOR, Expression, Kpi
 from metrics.kpis.local_time import with_local_month
@@ -156,7 +157,7 @@ LOYALTY_ENROLMENT_RATE = Kpi(
     window="period",
     interval="wilson",
     define=define_enrolment,
-    sets={NUMERATOR: _("Joined"), DENOMINATOR: _("Could have joined")},
+    sets={NUMERATOR: pgettext_lazy("customers", "Joined"), DENOMINATOR: _("Could have joined")},
     group="loyalty",
     needs=("memberships",),  # without any there is no programme to join
 )

@@ -15,7 +15,7 @@ from pathlib import Path
 # What a definition may be made of; intervals, words and pages are not part of it.
 FACTS = "metrics.engines.facts"
 PARTS = ("metrics.kpis.", FACTS, "metrics.windows")
-WORDS = frozenset({"_", "gettext", "gettext_lazy", "ngettext"})
+WORDS = frozenset({"_", "gettext", "ngettext", "pgettext", "pgettext_lazy"})
 
 
 @cache
