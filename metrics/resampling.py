@@ -61,7 +61,7 @@ def _drawn_again(*columns: ArrayLike) -> list[Floats]:
     if count > GROUPS_MOST:
         groups = _groups(count)
         arrays = [np.bincount(groups, array, GROUPS_MOST).astype(np.float64) for array in arrays]
-    times = _times_drawn(min(count, GROUPS_MOST))
+    times = _times_drawn(min(count, GROUPS_MOST)).astype(np.float64)
     return [times @ array for array in arrays]
 
 
@@ -71,9 +71,9 @@ def _groups(count: int) -> NDArray[np.int64]:
     return np.random.default_rng(SEED).integers(0, GROUPS_MOST, count)
 
 
-@lru_cache(maxsize=64)
-def _times_drawn(count: int) -> Floats:
+@lru_cache(maxsize=GROUPS_MOST)  # all there can be: drawing takes long, and they are 33 MB
+def _times_drawn(count: int) -> NDArray[np.uint8]:
     """Return how often each of ``count`` is drawn, a row for each draw."""
     chances = np.full(count, 1 / count)
     drawn = np.random.default_rng(SEED).multinomial(count, chances, size=RESAMPLES)
-    return drawn.astype(np.float64)
+    return drawn.astype(np.uint8)  # of 256, nobody is drawn as often as that
