@@ -99,8 +99,8 @@ class Cutter:
     def _split(self, ids: Any, *columns: Any) -> Any:
         words = np.append(self._words, np.uint64(0))[self._codes_of(ids)]
         for bit in range(len(self.slices)):
-            keep = (words & np.uint64(1 << bit)) != 0
-            yield [column[keep] for column in (ids, *columns)]
+            places = np.flatnonzero(words & np.uint64(1 << bit))
+            yield [column[places] for column in (ids, *columns)]
 
     def _people(self, kpi: Kpi, measure: Measure, codes: Any) -> list[int | None]:
         """How many customers, where the denominator doesn't tell."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -50,6 +51,11 @@ class Chosen:
     def flags(self) -> Flags:
         """Whether each of ``ids`` is one of them."""
         return np.unpackbits(self._bits.view(np.uint8), count=len(self.ids)).view(np.bool_)
+
+    @property
+    def fingerprint(self) -> bytes:
+        """The same for the same of the same ``ids``; much cheaper than their ids."""
+        return hashlib.blake2b(self._bits.tobytes(), digest_size=16).digest()
 
     @property
     def unsorted_ids(self) -> Ints:

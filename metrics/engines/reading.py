@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from metrics.engines.calendar import by_month, micros, month_edges
 from metrics.engines.members import Flags, Ints
@@ -327,7 +328,7 @@ def events_of(rows: Any, ids: Ints) -> Events:
     order = None
     if "at" in rows.column_names:
         times = _instants(rows.column("at"))
-        order = np.argsort(times, kind="stable")
+        order = np.argsort(times)
         times = times[order]
     else:
         times = nothing
@@ -338,11 +339,21 @@ def events_of(rows: Any, ids: Ints) -> Events:
         values = _numbers(rows.column(name)).astype(np.int64, copy=False)
         return values if order is None else values[order]
 
-    who, codes = column("customer_id"), np.full(rows.num_rows, -1, dtype=np.int32)
-    if len(ids):
-        at = np.minimum(np.searchsorted(ids, who), len(ids) - 1).astype(np.int32)
-        codes = np.where(ids[at] == who, at, np.int32(-1))
-    return Events(who, codes, times, column("amount"))
+    who = column("customer_id")
+    return Events(who, _codes(who, ids), times, column("amount"))
+
+
+def _codes(who: Ints, ids: Ints) -> NDArray[np.int32]:
+    """Return the places of some in ``ids``, sorted; -1 of those who aren't there."""
+    if not len(ids) or not len(who):
+        return np.full(len(who), -1, dtype=np.int32)
+    top = int(ids[-1])
+    if top <= 8 * len(who) + 1_000:  # close enough together for a table
+        table = np.full(top + 2, -1, dtype=np.int32)
+        table[ids] = np.arange(len(ids), dtype=np.int32)
+        return table[np.minimum(who, top + 1)]
+    at = np.minimum(np.searchsorted(ids, who), len(ids) - 1).astype(np.int32)
+    return np.where(ids[at] == who, at, np.int32(-1))
 
 
 def _is_valid(column: Any) -> Flags:

@@ -29,26 +29,37 @@ Row = tuple[Figure, Window, Sets]
 
 
 class SetKeeper:
-    """Keeps sets of customers, each once however many figures it stands behind."""
+    """Keeps sets of customers of a run, each once however many figures it stands behind."""
 
     def __init__(self) -> None:
         self._keys: dict[str, int] = {}
+        self._digests: dict[bytes, str] = {}  # of sets that have a fingerprint
 
     def keep(self, sets: Iterable[Any]) -> list[int]:
         """Write the sets that are not there yet; the primary key of each, in their order.
 
         sets: sorted customer ids.
         """
-        rows = [_member_set(ids) for ids in sets]
-        new = {row.digest: row for row in rows if row.digest not in self._keys}
-        for digests in chunks(list(new), CHUNK_SETS):
-            self._look_up(digests)
+        digests, new = [], {}
+        for ids in sets:
+            mark = getattr(ids, "fingerprint", None)
+            digest = self._digests.get(mark, "") if mark else ""
+            if not digest:
+                row = _member_set(ids)
+                digest = row.digest
+                if digest not in self._keys:
+                    new[digest] = row
+                if mark:
+                    self._digests[mark] = digest
+            digests.append(digest)
+        for some in chunks(list(new), CHUNK_SETS):
+            self._look_up(some)
         missing = [row for digest, row in new.items() if digest not in self._keys]
-        for some in _of_bytes(missing):
-            MemberSet.objects.bulk_create(some)
-        for digests in chunks([row.digest for row in missing], CHUNK_SETS):
-            self._look_up(digests)
-        return [self._keys[row.digest] for row in rows]
+        for rows in _of_bytes(missing):
+            MemberSet.objects.bulk_create(rows)
+        for some in chunks([row.digest for row in missing], CHUNK_SETS):
+            self._look_up(some)
+        return [self._keys[digest] for digest in digests]
 
     def _look_up(self, digests: list[str]) -> None:
         found = MemberSet.objects.filter(digest__in=digests)
