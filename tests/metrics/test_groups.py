@@ -71,6 +71,12 @@ def test_where_there_is_nothing_yet_an_analyst_is_not_sent_to_the_import(
         assert "/imports/" not in answer
 
 
+def test_where_there_is_nothing_yet_a_manager_is_sent_to_the_import(browser: Client) -> None:
+    for page in ("retention", "cohorts", "retention_rate"):
+        answer = browser.get(f"/metrics/{page}/").content.decode()
+        assert 'href="/imports/"' in answer
+
+
 @pytest.mark.parametrize("page", PAGES.values())
 def test_a_page_opens_where_nothing_of_its_kind_happened(
     browser: Client, world: dict[str, Any], page: str

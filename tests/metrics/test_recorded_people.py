@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from crm.models import CancelReason, CustomerTag
+from crm.models import CancelReason, CustomerTag, Task
 from crm.services.cancel_requests import open_cancel_request
 from feedback.models import Complaint, Response, ResponseVoid, Survey
 from tests.budget import assert_query_budget
@@ -122,7 +122,9 @@ def test_a_reason_to_leave_leads_to_who_gave_it_by_outcome(
     assert names(browser, f"{LIST}?of=reason&part=left&period=2025-Q4") == [str(three)]
 
 
-def test_they_are_tagged_and_taken_out_as_a_file(browser: Client, people: list[Any]) -> None:
+def test_they_are_tagged_given_tasks_and_taken_out_as_a_file(
+    browser: Client, people: list[Any]
+) -> None:
     one, twin, two, *_rest = people
     for person in (one, twin, two):
         complain(person, category="service")
@@ -132,6 +134,9 @@ def test_they_are_tagged_and_taken_out_as_a_file(browser: Client, people: list[A
     asked = {"action": "tag", "tag": "call", "everybody": "1", "query": query, "here": LIST}
     browser.post("/metrics/people/recorded_people/bulk/", asked)
     assert set(CustomerTag.objects.values_list("customer_id", flat=True)) == {one.pk, two.pk}
+    task = {"action": "task", "title": "Call them", "due_at": "2030-01-02T10:00"}
+    browser.post("/metrics/people/recorded_people/bulk/", asked | task)
+    assert set(Task.objects.values_list("customer_id", flat=True)) == {one.pk, two.pk}
     answer = browser.post("/exports/recorded_people/", {"query": query, "format": "csv"})
     lines = b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
     assert len(lines) == 1 + 2
