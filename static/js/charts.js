@@ -183,6 +183,7 @@
     if (data.type === "bridge" || !end || most > end || most < 0.75 * end) return {};
     const room = end - (data.type === "line" ? least : Math.min(0, least));
     const interval = [0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5].map((part) => part * end).find((one) => room <= 5 * one);
+    if (!interval) return {};
     const steps = Math.max(1, Math.ceil((room - 1e-9) / interval));
     return { max: end, min: end - steps * interval, interval };
   }
