@@ -45,6 +45,9 @@ BY_FIGURE: dict[str, Promise] = {
     "loyalty_breakage_rate": _(
         "It takes months of issue of which no points are left, used or expired."
     ),
+    "member_lift": _(
+        "It takes members who joined in the period, and customers like them who didn't, 90 days on."
+    ),
     "nps": _("It takes answers: ask with a survey whether customers would recommend you."),
     "repeat_purchase_rate_365d": _("It takes customers who first bought a year ago or earlier."),
     "repeat_purchase_rate_90d": _("It takes customers who first bought 90 days ago or earlier."),

@@ -82,12 +82,14 @@ def unit_of(period: str) -> str:
 def choose(kpi: Kpi, snapshots: Sequence[Snapshot], asked: Asked) -> Snapshot | None:
     """Return a figure's snapshot of the period asked for; None where there is none.
 
-    Where none is asked for: the last one that is over and can't change any more.
+    Where none is asked for: the last one that is over and can't change any more. What is told up to
+    a moment has no last days of its own: it is told up to now.
     snapshots: of this figure and this unit, and of everything up to now, oldest first.
     """
     by_period = {snapshot.period: snapshot for snapshot in snapshots}
     if asked.period:
-        return by_period.get(asked.period)
+        up_to_now = by_period.get("") if asked.unit == "trailing" and kpi.per == "as_of" else None
+        return by_period.get(asked.period, up_to_now)
     if kpi.per == "as_of" and "" in by_period:
         return by_period[""]
     if not snapshots:

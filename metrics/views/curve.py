@@ -31,7 +31,10 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The curve. words: how the two ends differ; chart: None with too few answers."""
+    """The curve.
+
+    period: as within a sentence.  words: how the two ends differ.  chart: None with too few answers.
+    """
 
     period: str
     levels: list[Level]
@@ -64,7 +67,7 @@ def curve_of(told: Told | None, sizes: dict[str, int]) -> Curve | None:
                 kept_url=people_url(figure, f"kept_{number}"),
             )
         )
-    return Curve(told.shown.period, levels, _chart(levels), _words(sizes))
+    return Curve(told.shown.period_within, levels, _chart(levels), _words(sizes))
 
 
 def _chart(levels: list[Level]) -> dict[str, Any] | None:

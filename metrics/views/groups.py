@@ -78,13 +78,12 @@ def group_context(
     if run is None:
         return context
     targets = list_targets()
-    mine = [one for one in snapshots if one.kpi == leading]
     found = {key: told for key in keys if (told := tell(key, snapshots, asked, targets=targets))}
     lead = found.pop(leading, None)
     shown: list[Told] = [*found.values(), lead] if lead else list(found.values())
     sizes = sizes_of([told.snapshot for told in shown])
     add_sets(shown, sizes)
-    bar = bar_of(asked, mine, run)
+    bar = bar_of(asked, _offering(leading, snapshots, asked), run)
     context |= {
         "run": run,
         "bar": bar,
@@ -103,6 +102,13 @@ def snapshots_of(keys: Sequence[str], asked: Asked) -> list[Snapshot]:
     """Return the figures a page shows, of the unit and the segment asked for; two queries."""
     found = list_latest(keys=keys, units=(asked.unit, "all"), dimensions=(asked.segment,))
     return [one for one in found if not is_after_the_end(one)]
+
+
+def _offering(leading: str, snapshots: Sequence[Snapshot], asked: Asked) -> list[Snapshot]:
+    """Of whose periods one can be chosen: the leading figure's, or another's where it has none."""
+    with_periods = [one.kpi for one in snapshots if one.unit == asked.unit]
+    offering = leading if leading in with_periods or not with_periods else with_periods[0]
+    return [one for one in snapshots if one.kpi == offering]
 
 
 def _chart(lead: Told, bar: dict[str, Any]) -> dict[str, Any] | None:

@@ -225,3 +225,17 @@ def test_the_last_days_stand_beside_each_other_without_a_line_through_them(
     content = browser.get("/metrics/retention/?unit=trailing").content.decode()
     assert 'id="figure-trend"' not in content
     assert "90.0 %" in text(browser, "/metrics/retention/?unit=trailing&period=30d")
+
+
+def test_what_is_told_up_to_a_moment_is_told_up_to_now_beside_the_last_days_of_the_others(
+    browser: Client, world: dict[str, Any]
+) -> None:
+    run = world["run"]
+    make_figure(run, "loyalty_active_rate", "", numerator=30, denominator=40)
+    make_figure(run, "loyalty_enrolment_rate", "90d", numerator=8, denominator=20)
+    words = text(browser, "/metrics/loyalty/?unit=trailing")
+    assert "Active members Until now 75.0 %" in words
+    assert "Joined the programme Last 90 days 40.0 %" in words
+    assert "Nothing to draw yet" not in words
+    page = browser.get("/metrics/loyalty/?unit=trailing").content.decode()
+    assert '<option value="90d"' in page  # the others' days can be chosen
