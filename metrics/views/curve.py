@@ -33,7 +33,8 @@ class Level:
 class Curve:
     """The curve.
 
-    period: as within a sentence.  words: how the two ends differ.  chart: None with too few answers.
+    period: as within a sentence.  words: how the two ends differ.  chart: None where too few
+    answered.
     """
 
     period: str
