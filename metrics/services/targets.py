@@ -6,17 +6,29 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 
+from common.display import format_number
 from common.errors import InvalidInput
 from common.services import record_event
 from metrics.kpis import get_kpi
+from metrics.kpis.base import Kpi
 from metrics.models import KpiTarget
 
 LARGEST_TARGET = Decimal(10**12)
 PLACES = 4
 # Figures that can be below 0.
-SIGNED = ("nps", "revenue_churn_net", "clv_historic", "satisfaction_retention", "member_lift")
+SIGNED = ("revenue_churn_net", "clv_historic", "member_lift")
+HUNDRED = Decimal(100)
+
+
+def _limits(kpi: Kpi) -> tuple[Decimal, Decimal]:
+    """What a figure can be at all: a share of people is from 0 to 100 %."""
+    if kpi.interval == "wilson" and kpi.unit == "percent":
+        return Decimal(0), HUNDRED
+    if kpi.interval in ("adjusted_wald", "newcombe"):  # shares less shares
+        return -HUNDRED, HUNDRED
+    return -LARGEST_TARGET if kpi.key in SIGNED else Decimal(0), LARGEST_TARGET
 
 
 @transaction.atomic
@@ -26,8 +38,8 @@ def set_target(*, key: str, value: Decimal | None, happened_at: datetime, actor:
     The same target again changes nothing.
 
     :raises NotFound: no such figure; nothing is written.
-    :raises InvalidInput: too large or more than four decimals, or a negative one for a figure that
-        can't be below 0; nothing is written.
+    :raises InvalidInput: more than four decimals, or beyond what the figure can be; nothing is
+        written.
     """
     kpi = get_kpi(key)
     known = KpiTarget.objects.select_for_update().filter(key=key).first()
@@ -36,12 +48,14 @@ def set_target(*, key: str, value: Decimal | None, happened_at: datetime, actor:
             return
         known.delete()
     else:
-        smallest = -LARGEST_TARGET if kpi.key in SIGNED else Decimal(0)
-        is_within = value.is_finite() and smallest <= value <= LARGEST_TARGET
-        if not is_within or value != round(value, PLACES):
-            raise InvalidInput(
-                fields={"value": [str(_("Enter a number with at most four decimals."))]}
-            )
+        lowest, highest = _limits(kpi)
+        if not value.is_finite() or not lowest <= value <= highest:
+            limits = {"lowest": format_number(lowest), "highest": format_number(highest)}
+            refused = _("Enter a number from %(lowest)s to %(highest)s.") % limits
+            raise InvalidInput(fields={"value": [refused]})
+        if value != round(value, PLACES):
+            refused = _("Enter a number with at most four decimals.")
+            raise InvalidInput(fields={"value": [refused]})
         if known is not None and known.value == value:
             return
         KpiTarget.objects.update_or_create(key=key, defaults={"value": value})

@@ -45,7 +45,7 @@ def test_a_target_is_set_changed_and_taken_away_each_told_once() -> None:
     assert list(kinds.order_by("id")) == ["target.set", "target.set", "target.removed"]
 
 
-@pytest.mark.parametrize("value", ["-1", "65.00001", "1e13", "1e40", "NaN", "Infinity"])
+@pytest.mark.parametrize("value", ["-1", "65.00001", "100.1", "1e40", "NaN", "Infinity"])
 def test_a_target_that_cannot_be_is_refused(value: str) -> None:
     set_to("65")
     with pytest.raises(InvalidInput):
@@ -57,6 +57,26 @@ def test_a_target_that_cannot_be_is_refused(value: str) -> None:
 def test_what_can_be_below_0_may_have_such_a_target(key: str) -> None:
     set_to("-10", key)
     assert list_targets() == {key: Decimal(-10)}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("nps", "-100.5"),
+        ("satisfaction_retention", "101"),
+        ("average_order_value", "-1"),
+        ("clv_historic", "1e13"),
+    ],
+)
+def test_a_target_no_figure_can_reach_is_refused(key: str, value: str) -> None:
+    with pytest.raises(InvalidInput):
+        set_to(value, key)
+    assert list_targets() == {}
+
+
+def test_more_than_was_brought_before_may_be_kept_of_revenue() -> None:
+    set_to("120", "net_revenue_retention")
+    assert list_targets() == {"net_revenue_retention": Decimal(120)}
 
 
 def test_a_figure_with_a_target_has_to_exist() -> None:
@@ -93,8 +113,8 @@ def test_where_less_is_better_a_target_is_reached_below_it() -> None:
 def test_the_field_has_the_target_as_one_types_it(
     client_for: Callable[[User], Client], alice: User, value: str
 ) -> None:
-    set_to(value)
-    page = client_for(alice).get("/metrics/retention_rate/target/").content.decode()
+    set_to(value, "average_order_value")
+    page = client_for(alice).get("/metrics/average_order_value/target/").content.decode()
     assert f'value="{value}"' in page
 
 
@@ -109,7 +129,7 @@ def test_an_admin_sets_a_target_on_its_page(
     assert KpiTarget.objects.get().value == 65
     refused = browser.post(url, {"value": "-3"})
     assert refused.status_code == 422
-    assert "Enter a number with at most four decimals." in refused.content.decode()
+    assert "Enter a number from 0 to 100." in refused.content.decode()
     assert KpiTarget.objects.get().value == 65
     assert browser.post(url, {"value": ""}).status_code == 302
     assert not KpiTarget.objects.exists()
