@@ -24,9 +24,10 @@ class SlicedCellForm(CellForm):
 
 
 class MapForm(AddressForm):
-    """Of whom a map is."""
+    """Of whom a map is. against: the run of an earlier day, by its reference."""
 
     segment = SliceField()
+    against = forms.CharField(max_length=16, required=False)
 
 
 class PlaceForm(AddressForm):

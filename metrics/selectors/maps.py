@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
+from common.time import local_date, start_of_day
 from metrics.models import MapCell, MemberSet, RecomputeRun
 from metrics.selectors.people import bitmap_of, find_slice_set, union_of, within
 
@@ -40,6 +42,27 @@ def list_places(run: RecomputeRun, name: str, *, dimension: str = "") -> list[Pl
         for cell in cells.select_related("members")
     ]
     return [place for place in places if place.customers]
+
+
+def list_earlier_runs(run: RecomputeRun, name: str) -> list[RecomputeRun]:
+    """Return the runs kept that have a map as of an earlier local day; one of a day, newest first.
+
+    One query.
+    """
+    found = RecomputeRun.objects.filter(
+        Exists(MapCell.objects.filter(run=OuterRef("pk"), map=name)),
+        status=RecomputeRun.Status.DONE,
+        as_of__lt=start_of_day(local_date(run.as_of)),
+    )
+    by_day: dict[date, RecomputeRun] = {}
+    for one in found.order_by("-as_of", "-known_at", "-id"):
+        by_day.setdefault(local_date(one.as_of), one)
+    return list(by_day.values())
+
+
+def has_slice(run: RecomputeRun, dimension: str) -> bool:
+    """Whether a run knows who is in a slice; one query."""
+    return find_slice_set(run.pk, dimension) is not None
 
 
 def find_places_set(

@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 
 from common.display import format_money, format_number, format_percent
 from metrics.selectors.maps import Place
+from metrics.views.earlier import Earlier
 
 STEPS = 9
 EMPTY, LOSS = "heat-none", "heat-loss"
@@ -20,12 +21,16 @@ EMPTY, LOSS = "heat-none", "heat-loss"
 
 @dataclass(frozen=True, slots=True)
 class GridCell:
-    """A place. text: how many customers; amount: what they add up to; note: its name."""
+    """A place. text: how many customers; amount: what they add up to; note: its name.
+
+    change: by how many they differ from an earlier day.
+    """
 
     css: str
     text: str = ""
     amount: str = ""
     share: str = ""
+    change: str = ""
     note: str = ""
     url: str = ""
 
@@ -55,11 +60,13 @@ def grid_of(
     notes: dict[tuple[int, int], str] | None = None,
     segment: str = "",
     losses: Collection[int] = (),
+    earlier: Earlier | None = None,
 ) -> Grid:
     """Return a map as a table, coloured by the number of customers.
 
     columns, rows: x and y with their names, from the left and from the top.
     notes: x, y → what a place is called.  losses: rows marked as such.
+    earlier: what the numbers are compared with.
     """
     by_place = {(place.x, place.y): place for place in places}
     largest = max((place.customers for place in places), default=0)
@@ -68,13 +75,15 @@ def grid_of(
     def cell(x: int, y: int) -> GridCell:
         note = (notes or {}).get((x, y), "")
         place = by_place.get((x, y))
+        change = earlier.change(places, [(x, y)]) if earlier else ""
         if place is None:
-            return GridCell(EMPTY, text=format_number(0), note=note)
+            return GridCell(EMPTY, text=format_number(0), change=change, note=note)
         return GridCell(
             LOSS if y in losses else f"heat-{min(STEPS, place.customers * (STEPS + 1) // largest)}",
             text=format_number(place.customers),
             amount=money(place.amount),
             share=format_percent(Decimal(place.customers) / total),
+            change=change,
             note=note,
             url=places_url(name, x=x, y=y, segment=segment),
         )

@@ -16,13 +16,14 @@ from django.views.decorators.http import require_safe
 from accounts.permissions import roles_required
 from common.display import format_percent
 from metrics.map_forms import MapForm
-from metrics.maps import RFM, SCORES, SEGMENTS, Segment, segment_of
+from metrics.maps import RFM, SCORES, SEGMENTS, Segment, places_of, segment_of
 from metrics.models import RecomputeRun
 from metrics.roles import READERS
 from metrics.selectors.figures import list_slices
 from metrics.selectors.maps import Place, list_places
 from metrics.selectors.runs import shown_run
 from metrics.views.asking import segment_choices, segment_name
+from metrics.views.earlier import Earlier, earlier_of
 from metrics.views.grids import grid_of, money, places_url
 from metrics.views.sections import metrics_sections
 
@@ -32,7 +33,10 @@ FEWEST = 25  # customers; of fewer, fifths say nothing of how often or how latel
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A named part of the map, with who is in it. amount: None of some of the customers only."""
+    """A named part of the map, with who is in it. amount: None of some of the customers only.
+
+    change: by how many they differ from an earlier day.
+    """
 
     segment: Segment
     customers: int
@@ -41,6 +45,7 @@ class Part:
     amount_share: Decimal | None
     mean: Decimal | None
     url: str
+    change: str = ""
 
     @property
     def amount_text(self) -> str:
@@ -57,7 +62,8 @@ class Part:
 @roles_required(read=READERS)
 def rfm(request: HttpRequest) -> HttpResponse:
     """The map and its parts."""
-    chosen = MapForm(request.GET).chosen("segment")
+    form = MapForm(request.GET)
+    chosen = form.chosen("segment")
     run = shown_run()
     context: dict[str, Any] = {
         "run": run,
@@ -65,14 +71,14 @@ def rfm(request: HttpRequest) -> HttpResponse:
         "segment": chosen,
     }
     if run is not None:
-        context |= _found(run, chosen)
+        context |= _found(run, chosen, earlier_of(run, RFM, form))
     return render(request, "metrics/rfm.html", context)
 
 
-def _found(run: RecomputeRun, chosen: str) -> dict[str, Any]:
+def _found(run: RecomputeRun, chosen: str, earlier: Earlier) -> dict[str, Any]:
     places = list_places(run, RFM, dimension=chosen)
     slices = list_slices(run)
-    parts = _parts(places, chosen)
+    parts = _parts(places, chosen, earlier)
     everybody = sum(place.customers for place in places)
     is_telling = everybody >= FEWEST
     by_code = {part.segment.code: part for part in parts} if is_telling else {}
@@ -80,6 +86,7 @@ def _found(run: RecomputeRun, chosen: str) -> dict[str, Any]:
     return {
         "segments": segment_choices(slices),
         "segment_label": next((segment_name(one) for one in slices if one.dimension == chosen), ""),
+        "earlier": earlier,
         "parts": parts,
         "export_query": urlencode({"map": RFM, "segment": chosen}),
         "is_telling": is_telling,
@@ -99,11 +106,12 @@ def _found(run: RecomputeRun, chosen: str) -> dict[str, Any]:
                 for frequency in SCORES
             },
             segment=chosen,
+            earlier=earlier,
         ),
     }
 
 
-def _parts(places: list[Place], chosen: str) -> list[Part]:
+def _parts(places: list[Place], chosen: str, earlier: Earlier) -> list[Part]:
     """The parts with anybody in them, the best first."""
     everybody = sum(place.customers for place in places)
     amounts = [place.amount for place in places if place.amount is not None]
@@ -125,6 +133,7 @@ def _parts(places: list[Place], chosen: str) -> list[Part]:
                 amount_share=amount / total if amount is not None and total > 0 else None,
                 mean=None if amount is None else amount / customers,
                 url=places_url(RFM, part=segment.code, segment=chosen),
+                change=earlier.change(places, list(places_of(segment))),
             )
         )
     return found

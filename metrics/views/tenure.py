@@ -33,6 +33,7 @@ from metrics.selectors.present import present_ids
 from metrics.selectors.runs import shown_run
 from metrics.services.handling import open_handling_tasks, set_handling_rule
 from metrics.views.asking import segment_choices, segment_name
+from metrics.views.earlier import Earlier, earlier_of
 from metrics.views.grids import grid_of, money
 from metrics.views.map_names import PROFITS, TENURES
 from metrics.views.sections import metrics_sections
@@ -104,7 +105,8 @@ def handling_tasks(request: HttpRequest) -> HttpResponse:
 
 
 def _render(request: HttpRequest, tasks: RuleTasksForm | None = None) -> HttpResponse:
-    segment = MapForm(request.GET).chosen("segment")
+    form = MapForm(request.GET)
+    segment = form.chosen("segment")
     run = shown_run()
     role = getattr(request.user, "role", None)
     context: dict[str, Any] = {
@@ -115,14 +117,15 @@ def _render(request: HttpRequest, tasks: RuleTasksForm | None = None) -> HttpRes
     }
     if run is not None:
         rule = find_rule(SUBJECT)
-        context |= _found(run, segment) | {"rule": rule}
+        earlier = earlier_of(run, TENURE_PROFIT, form)
+        context |= _found(run, segment, earlier) | {"rule": rule}
         if role in MANAGERS and not segment and context["unprofitable_count"]:
             context["tasks"] = tasks or RuleTasksForm(rule=rule)
     status = 422 if tasks is not None and tasks.errors else 200
     return render(request, "metrics/tenure.html", context, status=status)
 
 
-def _found(run: RecomputeRun, segment: str) -> dict[str, Any]:
+def _found(run: RecomputeRun, segment: str, earlier: Earlier) -> dict[str, Any]:
     places = list_places(run, TENURE_PROFIT, dimension=segment)
     slices = list_slices(run)
     snapshot = find_snapshot(run, KEY, "", dimension=segment)
@@ -146,7 +149,9 @@ def _found(run: RecomputeRun, segment: str) -> dict[str, Any]:
             rows=list(reversed(list(enumerate(PROFITS)))),
             segment=segment,
             losses={LOSS},
+            earlier=earlier,
         ),
+        "earlier": earlier,
     }
 
 
