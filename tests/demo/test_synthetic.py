@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from common.time import local_date, now
 from config.demo import synthetic
 from config.demo.loading import _plan
+from config.demo.service import FOR_EACH_NEW
 from crm.models import Customer, Order
 from feedback.models import Complaint, Response
 
@@ -72,6 +73,8 @@ def test_what_the_figures_need_is_there():
     assert set(people["source"]) == {"walk-in", "mailer", "friend", "web"}
     assert 0.02 < sum(map(bool, people["industry"])) / 1_000 < 0.2
     assert 0.8 < sum(map(bool, people["acquisition_cost"])) / 1_000 < 1
+    costs = [float(cost) for cost in people["acquisition_cost"] if cost]
+    assert FOR_EACH_NEW / 2 < sum(costs) / len(costs) < FOR_EACH_NEW  # the rest is for everybody
     offered = {sku for sku in products["special_offer_sku"] if sku}
     assert offered
     assert offered < set(products["sku"])
