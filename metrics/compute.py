@@ -172,6 +172,12 @@ class Computation:
             self._read[name] = events_of(self.arrow(define(self.facts())), self.orders.ids)
         return self._read[name]
 
+    def forget(self) -> None:
+        """Let go of what was kept for further figures of the same group; it takes room."""
+        if "orders" in self.__dict__:
+            self.orders.forget()
+        self._read.clear()
+
     @property
     def is_large(self) -> bool:
         """Whether what customers did in all windows at once may be too much for the memory."""

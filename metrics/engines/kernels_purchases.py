@@ -26,8 +26,8 @@ STRANGERS, GAPS = "strangers", "gaps"
 class ByCustomer(Amounts):
     """Whole numbers by customer as they were counted, in less room than :class:`Amounts` takes.
 
-    codes: of the customers, ascending.  denominator: 1 each where None.
-    detail: 0 each where None.  strangers: what nobody known adds, if there was anybody.
+    codes: of the customers, ascending.  denominator: 1 each where None.  detail: 0 each where None,
+    or the square of the numerator.  strangers: what nobody known adds, if there was anybody.
     """
 
     def __init__(
@@ -38,9 +38,11 @@ class ByCustomer(Amounts):
         *,
         denominator: Ints | None = None,
         detail: Floats | None = None,
+        is_squared: bool = False,
         strangers: Strangers | None = None,
     ) -> None:
         self._ids, self._codes = ids, codes.astype(np.int32)
+        self._is_squared = is_squared
         self._over, self._under, self._detail = numerator, denominator, detail
         self._strangers = strangers
 
@@ -67,6 +69,8 @@ class ByCustomer(Amounts):
     def detail(self) -> Floats:
         """The part of each."""
         detail = np.zeros(len(self._codes)) if self._detail is None else self._detail
+        if self._is_squared:
+            detail = self._over.astype(np.float64) ** 2
         found: Floats = self._with_strangers(detail, self._strangers and self._strangers[2])
         return found
 
@@ -82,15 +86,12 @@ def purchase_frequency(orders: Orders, windows: list[Window]) -> dict[str, Measu
         for part in orders.parts(micros(window.start), micros(window.until)):
             counts[part.visitors] += part.counts
         codes = np.flatnonzero(counts)
-        numbers = counts[codes]
         found = Measure(
             sets={
                 DENOMINATOR: Chosen.of(orders.ids, counts > 0),
                 MORE_THAN_ONCE: Chosen.of(orders.ids, counts > 1),
             },
-            amounts=ByCustomer(
-                orders.ids, codes, numbers, detail=(numbers * numbers).astype(np.float64)
-            ),
+            amounts=ByCustomer(orders.ids, codes, counts[codes], is_squared=True),
         )
         add_up(found)
         return found

@@ -116,11 +116,9 @@ def acquisition_cost(orders: Orders, windows: list[Window]) -> dict[str, Measure
         so_far = orders.chosen("new", -NEVER, micros(window.until))
         counted = so_far & known
         codes = np.flatnonzero(counted.flags)
-        spent = cost[codes]
-        squares = spent.astype(np.float64) * spent.astype(np.float64)
         found = Measure(
             sets={DENOMINATOR: counted, NOT_RECORDED: so_far - known},
-            amounts=ByCustomer(orders.ids, codes, spent, detail=squares),
+            amounts=ByCustomer(orders.ids, codes, cost[codes], is_squared=True),
         )
         add_up(found)
         return found

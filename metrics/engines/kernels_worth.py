@@ -28,15 +28,12 @@ def worth(orders: Orders, windows: list[Window]) -> dict[str, Measure]:
     for window in sorted(windows, key=lambda window: window.until):
         chosen, is_unknown, value = so_far.until(window.until)
         codes = np.flatnonzero(chosen)
-        value = value[codes]
         measure = Measure(
             sets={
                 DENOMINATOR: Chosen.of(orders.ids, chosen),
                 UNKNOWN_COST: Chosen.of(orders.ids, is_unknown),
             },
-            amounts=ByCustomer(
-                orders.ids, codes, value, detail=value.astype(np.float64) * value.astype(np.float64)
-            ),
+            amounts=ByCustomer(orders.ids, codes, value[codes], is_squared=True),
         )
         add_up(measure)
         found[window.name] = measure

@@ -274,6 +274,11 @@ class Orders:
         rows = (codes, times, amounts, np.zeros_like(amounts), is_ours, ~is_ours)
         return cls(ids, [Block(*part) for part in by_month(*rows)])
 
+    def forget(self) -> None:
+        """Let go of what was kept for the figures asked for so far; it takes room."""
+        for kept in (self.sets, self.revenues, self.kept):
+            kept.clear()
+
     def prepare(self) -> None:
         """Work out what all figures need, on all cores."""
 

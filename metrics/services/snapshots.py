@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from metrics.compute import Computation
     from metrics.engines.cutting import Cutter
 
-WINDOWS_AT_ONCE = 12  # that each hold a year
+WINDOWS_AT_ONCE = 12  # that each hold a year or more
 TOLD_EVERY = 0.5  # seconds between two marks of progress
 
 
@@ -57,8 +57,12 @@ def write_figures(run: RecomputeRun, *, now: datetime, full: bool) -> None:
         slices = find_slices(computation)
         _write_slices(run, slices, keeper)
         writer = _FigureWriter(run, computation, Cutter(slices), keeper, windows)
+        group = ""
         for done, kpi in enumerate(KPIS.values()):
             progress.tell("figures", done, len(KPIS))
+            if kpi.group != group and computation.is_large:
+                computation.forget()
+            group = kpi.group
             writer.write(kpi)
         writer.written += write_products(run, computation, windows, keeper, KPIS.values())
         progress.tell("cohorts")
@@ -107,11 +111,11 @@ class _FigureWriter:
         """Cut windows into portions whose facts fit into memory.
 
         Windows of one unit lie side by side, so that each fact is in one of them only; those of
-        figures that look back a year lie on top of each other.
+        figures that look back a year, or at all time, lie on top of each other.
         """
         if not self._computation.is_large:
             return [windows]
-        if kpi.looks_back_a_year:
+        if kpi.looks_back_a_year or (kpi.kernel and kpi.per == "as_of"):
             return chunks(windows, WINDOWS_AT_ONCE)
         return [list(some) for _unit, some in groupby(windows, lambda window: window.unit)]
 
