@@ -41,6 +41,8 @@
   const root = document.documentElement;
   const language = root.lang || "en";
   const drawn = new Map(); // figure → chart
+  // The first and the last period of a line are named, within the drawing's edges.
+  const ENDS_INSIDE = { showMinLabel: true, showMaxLabel: true, alignMinLabel: "left", alignMaxLabel: "right" };
   const AXIS_ROOM = 64; // px, what the numbers of the other axis take about
 
   const css = (name) => getComputedStyle(root).getPropertyValue(name).trim();
@@ -203,7 +205,8 @@
 
   // Names under few bars stand whole: in several lines where their words fit side by side, else slanted.
   function barLabels(data, width) {
-    if (data.type === "line" || data.labels.length > 12) return { hideOverlap: true };
+    if (data.type === "line") return { hideOverlap: true, ...ENDS_INSIDE };
+    if (data.labels.length > 12) return { hideOverlap: true };
     const each = Math.min(84, Math.floor((width - AXIS_ROOM) / data.labels.length) - 6);
     const pen = document.createElement("canvas").getContext("2d");
     pen.font = `12px ${css("--tblr-font-sans-serif") || "sans-serif"}`;
