@@ -114,8 +114,8 @@ class KpiListView(IdempotentMixin, APIView):
                 "unit",
                 OpenApiTypes.STR,
                 enum=ALL_UNITS,
-                description="of one figure, only periods of this length; weeks and trailing days "
-                "are listed when they are asked for",
+                description="only periods of this length: all of one figure, else the latest of "
+                "every one; weeks and trailing days are listed when they are asked for",
             ),
             OpenApiParameter(
                 "segment",
@@ -144,7 +144,7 @@ class KpiListView(IdempotentMixin, APIView):
                 dimensions=[asked.segment],
             )
             if not (asked.key or asked.period):
-                found = _latest(found)
+                found = _latest(found, asked.unit)
             results = found
         documents = [snapshot_document(snapshot) for snapshot in results]
         return Response({"next": None, "previous": None, "results": documents})
@@ -175,6 +175,8 @@ class _Asked:
             given["period"] = _period(given["period"])
         if given["dimension"] and not given["key"]:
             raise InvalidInput(fields={"key": [_("Say which figure.")]})
+        if given["dimension"] and given["segment"]:
+            raise InvalidInput(fields={"segment": [_("Take either dimension or segment.")]})
         if given["segment"]:
             given["segment"] = _kept_slice(given["segment"])
         return cls(**given)
@@ -183,7 +185,8 @@ class _Asked:
         """The figure of each group of a dimension; by default of its latest period."""
         period = self.period
         if not period:
-            latest = _latest(list_latest(keys=[self.key]))
+            units = [self.unit] if self.unit else UNITS
+            latest = _latest(list_latest(keys=[self.key], units=units), self.unit)
             period = latest[0].period if latest else ""
         return [one for _group, one in list_sliced(self.key, period, dimension=self.dimension)]
 
@@ -246,17 +249,22 @@ class CohortListView(IdempotentMixin, APIView):
         )
 
 
-def _latest(snapshots: list[Snapshot]) -> list[Snapshot]:
-    """The last month of each figure that is over, or everything up to now; in registry order."""
+def _latest(snapshots: list[Snapshot], unit: str) -> list[Snapshot]:
+    """The last period of each figure that is over, the shortest of trailing days; as registered.
+
+    unit: of the periods; empty for the month, or for everything up to now.
+    """
     latest: dict[str, Snapshot] = {}
     for snapshot in snapshots:
-        wanted = "all" if KPIS[snapshot.kpi].per == "as_of" else "month"
-        if snapshot.unit == wanted and (wanted == "all" or _is_over(snapshot)):
+        wanted = unit or ("all" if KPIS[snapshot.kpi].per == "as_of" else "month")
+        if snapshot.unit == wanted and _is_over(snapshot):
             latest[snapshot.kpi] = snapshot
     return [latest[key] for key in KPIS if key in latest]
 
 
 def _is_over(snapshot: Snapshot) -> bool:
+    if snapshot.unit in ("all", "trailing"):
+        return True
     return Period.parse(snapshot.period).end <= snapshot.run.as_of
 
 

@@ -212,6 +212,20 @@ def test_the_api_gives_weeks_and_trailing_days_when_asked(api_client: Any) -> No
     assert not [period for period, _n in found() if "W" in period or "d" in period]
 
 
+def test_the_api_gives_the_latest_of_every_figure_of_a_length(api_client: Any) -> None:
+    complaint_example()
+    run("recompute_kpis", "--as-of", "2025-10-15")
+
+    def found(**query: str) -> set[str]:
+        answer = api_client().get("/api/v1/kpis/", query)
+        return {row["period"] for row in answer.json()["results"]}
+
+    assert found(unit="quarter") == {"2025-Q3"}
+    assert found(unit="week") == {"2025-W41"}
+    assert found(unit="trailing") == {"30d"}
+    assert found(unit="all") == {None}
+
+
 def test_the_api_gives_figures_by_shop(api_client: Any) -> None:
     people = complaint_example()
     shops = [make_location(code=code) for code in ("north", "south")]
@@ -238,6 +252,7 @@ def test_the_api_gives_figures_by_shop(api_client: Any) -> None:
         ({"unit": "day"}, "unit"),
         ({"dimension": "location"}, "key"),
         ({"key": "nps", "dimension": "colour"}, "dimension"),
+        ({"key": "nps", "dimension": "tag", "segment": "tag=vip"}, "segment"),
         ({"segment": "colour=red"}, "segment"),
         ({"segment": "tag=nobody"}, "segment"),
     ],
