@@ -59,6 +59,11 @@ class Compared:
         """The figures of the columns."""
         return [kpi for kpi, _period in self.columns]
 
+    @property
+    def has_words(self) -> bool:
+        """Whether any row is told from the first."""
+        return any(row.words for row in self.rows)
+
 
 class Comparing:
     """The figures of a page, by shop and by product; one query, two more for products."""

@@ -83,6 +83,17 @@ def test_shops_without_answers_are_drawn_by_what_their_customers_bring(browser: 
     assert "0 % 20 % 40 % 60 % 80 % $0 $20 $40 $60 $80" in words  # round ones without decimals
 
 
+def test_nothing_stands_beside_the_first_where_nothing_can_be_told_from_it(
+    browser: Client, run: Any
+) -> None:
+    assert "Beside the first" in text(browser, "/metrics/shops/")
+    alone = make_run()
+    make_figure(alone, "retention_rate", QUARTER, numerator=100, denominator=200)
+    make_slice(alone, NORTH, customers(6), "Shop north")
+    make_figure(alone, "retention_rate", QUARTER, dimension=NORTH, numerator=1, denominator=2)
+    assert "Beside the first" not in text(browser, "/metrics/shops/")
+
+
 def test_a_shop_without_complaints_has_none_not_a_dash(browser: Client, run: Any) -> None:
     words = text(browser, "/metrics/complaint-figures/")
     table = words[words.index("By shop") : words.index("What it means")]

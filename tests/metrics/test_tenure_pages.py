@@ -137,6 +137,7 @@ def test_a_rule_that_cannot_be_is_refused_at_its_field(
     answer = admin.post("/metrics/tenure/rule/", RULE | {field: value})
     assert answer.status_code == 422
     assert answer.context["form"].errors.keys() == {field}
+    assert f'id="id_{field}_error"' in answer.content.decode()  # what the field is described by
     assert not HandlingRule.objects.exists()
 
 
