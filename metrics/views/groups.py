@@ -1,6 +1,6 @@
 """Pages of figures that belong together: the one that leads, the others, the people, the words.
 
-A page with parts of its own renders a template that extends ``metrics/group.html``, with
+A page renders a template that extends ``metrics/group.html``, with
 :func:`group_context` and what it needs besides::
 
     context = group_context(request, "purchases", leading="repeat_purchase_rate_90d")
@@ -12,15 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.http import HttpRequest
 
-from accounts.permissions import roles_required
 from metrics.kpis import KPIS
 from metrics.kpis.base import DENOMINATOR, GROUPS
 from metrics.models import Snapshot
-from metrics.roles import READERS
 from metrics.selectors.figures import list_latest
 from metrics.selectors.people import compare_people
 from metrics.selectors.runs import is_after_the_end, shown_run
@@ -30,13 +26,6 @@ from metrics.views.asking import Asked, ask, bar_of, keys_of
 from metrics.views.sections import metrics_sections
 from metrics.views.told import Told, add_sets, moves_of, tell
 from metrics.views.trends import trend_chart
-
-
-@require_safe
-@roles_required(read=READERS)
-def group(request: HttpRequest, group: str) -> HttpResponse:
-    """A group's figures, without parts of its own."""
-    return render(request, "metrics/group.html", group_context(request, group))
 
 
 def group_context(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from metrics.kpis.base import GROUPS
@@ -28,10 +28,7 @@ def metrics_sections(current: str, query: str = "") -> list[dict[str, Any]]:
     ]  # fmt: skip
     found = []
     for name in order:
-        try:
-            url = reverse(f"metrics:{name}")
-        except NoReverseMatch:
-            continue
+        url = reverse(f"metrics:{name}")
         takes_along = query and name not in ("cohorts", "rfm")
         found.append(
             {
