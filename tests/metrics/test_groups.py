@@ -74,7 +74,7 @@ def test_where_there_is_nothing_yet_an_analyst_is_not_sent_to_the_import(
 def test_where_there_is_nothing_yet_a_manager_is_sent_to_the_import(browser: Client) -> None:
     for page in ("retention", "cohorts", "retention_rate"):
         answer = browser.get(f"/metrics/{page}/").content.decode()
-        assert 'href="/imports/"' in answer
+        assert re.search(r'href="/imports/"[^>]*>\s*Import your customers and purchases', answer)
 
 
 @pytest.mark.parametrize("page", PAGES.values())

@@ -115,7 +115,7 @@ def test_the_field_has_the_target_as_one_types_it(
 ) -> None:
     set_to(value, "average_order_value")
     page = client_for(alice).get("/metrics/average_order_value/target/").content.decode()
-    assert f'value="{value}"' in page
+    assert f'name="value" value="{value}"' in page
 
 
 def test_an_admin_sets_a_target_on_its_page(
