@@ -99,9 +99,7 @@ class Computation:
         if not self.has_facts_of(kpi):
             return {window.name: Measure() for window in windows}
         if self.engine == AUTO and kpi.kernel and not product_sku:
-            found = kpi.kernel(self.orders, windows)
-            if found is not None:
-                return found
+            return kpi.kernel(self.orders, windows)
         return self.definitions.measure(kpi, self.facts(), windows)
 
     def measures_of_products(

@@ -105,8 +105,7 @@ class Kpi:
     per: ``period`` figures are of the orders or answers of a period; ``as_of`` figures of
         everything up to a moment, which for a period is its end.
     define: ``(facts, windows) -> Expression``; see :mod:`metrics.engines.definitions`.
-    kernel: ``(orders, windows) -> {window name: Measure}``, the same by array arithmetic; None
-        where it doesn't know some of the facts.
+    kernel: ``(orders, windows) -> {window name: Measure}``, the same by array arithmetic.
     sets: names of the sets of people behind it, with what they are called.  more_sets: further
         ones, for the pages that ask for them.
     unit: of the value. ``percent`` is 100 × numerator / denominator, ``score`` too where its
@@ -149,7 +148,7 @@ class Kpi:
     more_sets: Mapping[str, Promise | str] = field(default_factory=dict)
     group: Group = "retention"
     source: Promise | str = ""
-    kernel: Callable[[Any, list[Any]], dict[str, Measure] | None] | None = None
+    kernel: Callable[[Any, list[Any]], dict[str, Measure]] | None = None
     per: Literal["period", "as_of"] = "period"
     numerator_unit: CountUnit = "count"
     denominator_unit: CountUnit = "count"
