@@ -138,8 +138,10 @@
 
   // A bridge is two bars on each other: one that isn't seen up to where the step begins, and the step.
   function bridge(data, width) {
-    const show = formatter(data, data.unit === "money" ? 0 : undefined);
     const [series] = data.series;
+    // Small amounts with their cents: rounded, the steps would not add up.
+    const isWhole = data.unit === "money" && series.values.some((value) => Math.abs(value) >= 1000);
+    const show = formatter(data, isWhole ? 0 : undefined);
     const [totals, up, down] = ["--chart-1", "--chart-3", "--chart-2"].map(css);
     let sum = 0;
     const starts = [];
@@ -283,6 +285,7 @@
         type: "value",
         scale: data.type === "line",
         splitNumber: 4,
+        minInterval: data.unit === "count" ? 1 : undefined,
         ...scale(data),
         axisLabel: { color: ink, formatter: (value) => show(value) },
         splitLine: { lineStyle: { color: grid } },
