@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from metrics.compute import computing
 from metrics.kpis import KPIS
@@ -20,10 +19,7 @@ from tests.metrics.histories.strategies import (
     KNOWN_AT,
     PRODUCTS,
     examples,
-    leads,
-    lines,
-    links,
-    orders,
+    funnels,
     windows,
 )
 
@@ -35,15 +31,6 @@ ORACLES = {
     "frontend_recipients": Funnel.recipients,
     "frontend_effectiveness": Funnel.effectiveness,
 }
-histories = st.builds(
-    lambda bought, of_what, asked, linked: History(
-        orders=bought, lines=of_what, leads=asked, links=linked, products=PRODUCTS
-    ),
-    st.lists(orders(), min_size=1, max_size=12),
-    st.lists(lines(12), max_size=16),
-    st.lists(leads, max_size=8),
-    links,
-)
 
 
 def found_in(history: History, *keys: str) -> dict[str, list[Any]]:
@@ -53,7 +40,7 @@ def found_in(history: History, *keys: str) -> dict[str, list[Any]]:
 
 @pytest.mark.django_db
 @examples(16)
-@given(history=histories)
+@given(history=funnels)
 def test_every_definition_of_the_funnel_is_what_a_plain_count_finds(history: History) -> None:
     funnel = Funnel(history, AS_OF, KNOWN_AT)
     for key, figures in found_in(history, *ORACLES).items():
@@ -67,7 +54,7 @@ def test_every_definition_of_the_funnel_is_what_a_plain_count_finds(history: His
 
 @pytest.mark.django_db
 @examples(6)
-@given(history=histories)
+@given(history=funnels)
 def test_every_product_has_the_figure_of_its_own_receipts(history: History) -> None:
     ids = [product.product_id for product in PRODUCTS if product.kind == "front_end"]
     keys = [key for key in ORACLES if KPIS[key].is_of_products]

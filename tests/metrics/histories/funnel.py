@@ -79,7 +79,7 @@ class Funnel:
 
     def recipients(self, window: Window) -> Sets:
         people = {order.customer_id for _line, order in self.received(window)}
-        return {"numerator": people, "denominator": people}
+        return {"numerator": people}
 
     def effectiveness(self, window: Window) -> Sets:
         found: Sets = {"numerator": set(), "denominator": set(), "same_order": set()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, settings
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from common.time import Period
 from metrics.windows import Window, window_of
 from tests.metrics.histories.facts import (
+    LONG_AGO,
     Bought,
     Enquired,
     History,
@@ -104,6 +106,76 @@ leads = st.builds(
     customer_id=known_people,
     enquired_at=instants,
     recorded_at=recorded,
+)
+
+
+def mostly(usual: Any, rarely: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Three times in four the usual; else, where each may leave a row out, hardly any is left."""
+    return st.one_of(*[st.just(usual)] * 3, rarely)
+
+
+near = st.builds(
+    lambda edge, later: edge.astimezone(UTC) + later,
+    st.sampled_from(EDGES[:3]),
+    st.sampled_from([timedelta(0), timedelta(microseconds=1), timedelta(hours=5)]),
+)
+
+
+@st.composite
+def receipts(draw: st.DrawFn) -> tuple[Bought, list[Line]]:
+    """A purchase of few people within a month or so of the others, and what was in it."""
+    day = timedelta(days=1)
+    wait = draw(mostly(timedelta(0), st.sampled_from([None, 3 * day, 80 * day])))
+    apart = draw(st.sampled_from([-day, 0 * day, 0 * day, day, 29 * day, 30 * day, 31 * day]))
+    at = draw(near) + apart
+    order = Bought(
+        customer_id=draw(st.sampled_from([1, 1, 2, 3, None])),
+        at=at,
+        status=draw(mostly("delivered", st.sampled_from(["placed", "cancelled"]))),
+        delivered_at=None if wait is None else at + wait,
+        valid_from=draw(mostly(LONG_AGO, recorded)),
+        valid_until=draw(mostly(None, ended)),
+    )
+    products = draw(
+        st.lists(st.sampled_from([1, 1, 2, 3, 3, 4, 5]), min_size=1, max_size=3, unique=True)
+    )
+    return order, [
+        Line(
+            0,
+            product_id,
+            valid_from=draw(mostly(LONG_AGO, recorded)),
+            valid_until=draw(mostly(None, ended)),
+        )
+        for product_id in products
+    ]
+
+
+def history_of_receipts(
+    made: list[tuple[Bought, list[Line]]], asked: list[Enquired], linked: list[Linked]
+) -> History:
+    """Purchases with their lines, numbered from 1."""
+    return History(
+        orders=[order for order, _lines in made],
+        lines=[
+            replace(line, order_id=number)
+            for number, (_order, bought) in enumerate(made, start=1)
+            for line in bought
+        ],
+        leads=asked,
+        links=linked,
+        products=PRODUCTS,
+    )
+
+
+funnels = st.builds(
+    history_of_receipts,
+    st.lists(receipts(), min_size=3, max_size=8),
+    st.lists(
+        st.one_of(leads, st.builds(Enquired, customer_id=st.integers(1, 3), enquired_at=near)),
+        min_size=1,
+        max_size=6,
+    ),
+    mostly([], links),
 )
 
 
