@@ -119,7 +119,7 @@ def _of_people(both: Any, numerator: Any, people: dict[str, Any]) -> Expression:
 
 _SETS: dict[str, Any] = {
     DENOMINATOR: _("With revenue at the start"),
-    LOST: _("Lapsed"),
+    LOST: _("Brought nothing more"),
     CONTRACTED: _("Bought less"),
     EXPANDED: _("Bought more"),
 }
@@ -198,7 +198,8 @@ REVENUE_LAPSED = Kpi(
     words=_(
         "The part of the revenue lost that is due to customers who brought nothing in the 90 days "
         "before the end of the period: what they brought in the 90 days before it began, out of "
-        "what all brought then. The rest of the loss is due to those who bought less."
+        "what all brought then. The rest of the loss is due to those who bought less. Who bought "
+        "and got all of it back brought nothing, too; by retention they are still there."
     ),
     example=_(
         "Three customers brought 100, 80 and 60 before, together 240. The first lapsed: 100 of "
@@ -206,7 +207,7 @@ REVENUE_LAPSED = Kpi(
     ),
     define=define_lapsed,
     kernel=kernel("lapsed"),
-    sets={NUMERATOR: _("Lapsed"), DENOMINATOR: _("With revenue at the start")},
+    sets={NUMERATOR: _("Brought nothing more"), DENOMINATOR: _("With revenue at the start")},
     more_is_better=False,
     **_OF_REVENUE,
 )

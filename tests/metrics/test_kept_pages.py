@@ -163,7 +163,7 @@ def test_the_bridge_of_revenue_adds_up(browser: Client, revenue: list[Any]) -> N
     [series] = found["series"]
     assert series["values"] == [240, -130, 30, 140]
     assert found["currency"] == "USD"
-    assert "−$130.00 Lapsed 1 customer Bought less 1 customer" in words
+    assert "−$130.00 Brought nothing more 1 customer Bought less 1 customer" in words
 
 
 def test_the_bridge_of_revenue_tells_lapsed_from_bought_less(
@@ -176,7 +176,7 @@ def test_the_bridge_of_revenue_tells_lapsed_from_bought_less(
     found = chart(browser, "/metrics/revenue/", "bridge")
     [series] = found["series"]
     assert series["values"] == [240, -100, -30, 30, 140]
-    assert found["labels"][1:3] == ["Lapsed", "Bought less"]
+    assert found["labels"][1:3] == ["Brought nothing more", "Bought less"]
     assert [len(names(browser, url)) for url in series["links"][1:3]] == [1, 1]
     words = text(browser, "/metrics/revenue/")
     assert "−$100.00 1 customer" in words
