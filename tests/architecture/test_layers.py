@@ -11,7 +11,10 @@ from django.apps import apps
 from django.conf import settings
 
 STACK = list(reversed(settings.KEEPWELL_APPS))  # from the bottom up
-HEAVY = ["numpy", "pandas", "scipy", "duckdb", "ibis", "pyarrow", "pyroaring", "polars", "openpyxl"]
+HEAVY = [
+    "numpy", "pandas", "scipy", "duckdb", "ibis", "pyarrow", "pyroaring", "adbc_driver_manager",
+    "polars", "openpyxl", "faker",
+]  # fmt: skip
 MODULE_LINES = 500
 
 

@@ -16,7 +16,11 @@ from common.models import Event
 from common.problems import problem_response
 from tests.cast import NOON
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.common.things")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.any_database,
+    pytest.mark.urls("tests.common.things"),
+]
 URL = "/api/v1/things/"
 JSON = "application/json"
 

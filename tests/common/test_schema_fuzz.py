@@ -22,7 +22,12 @@ schema = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(public=True
 # The table of unlikely values alone is a thousand requests; random ones find the same here.
 schema.config.phases.coverage.enabled = False
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.any_database]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.slow,
+    pytest.mark.system,
+    pytest.mark.any_database,
+]
 
 
 @pytest.fixture

@@ -168,6 +168,7 @@ def test_without_members_or_before_it_begins_nothing_is_told(clock, programme) -
     assert (early.problem, early.orders) == ("not_begun", None)
 
 
+@pytest.mark.system
 @pytest.mark.any_database
 def test_a_web_process_does_not_import_heavy_libraries_for_it() -> None:
     script = (

@@ -25,7 +25,7 @@ from loyalty.services.tiers import add_tier
 from tests.cast import ACTOR, make_customer, make_order
 from tests.loyalty.spending import make_member, make_reward, redeem
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 BERLIN = ZoneInfo("Europe/Berlin")
 
 

@@ -54,6 +54,7 @@ def snapshot(key: str, period: str) -> Snapshot:
     return Snapshot.objects.get(kpi=key, period=period, dimension="")
 
 
+@pytest.mark.any_database
 def test_it_keeps_every_figure_with_the_people_behind_it() -> None:
     world = retention_example()
     recompute(now=NOW)
@@ -68,6 +69,7 @@ def test_it_keeps_every_figure_with_the_people_behind_it() -> None:
     }
 
 
+@pytest.mark.any_database
 def test_months_with_complaints_alone_have_figures(every_figure: None) -> None:
     complain([None, *customers(2)], datetime(2024, 3, 10, tzinfo=UTC))
     recompute(now=NOW)
@@ -110,6 +112,7 @@ def test_a_second_run_replaces_the_first_and_leaves_no_set_behind() -> None:
     assert set(MemberSet.objects.values_list("pk", flat=True)) == used
 
 
+@pytest.mark.any_database
 def test_a_run_of_the_past_does_not_take_over_the_pages() -> None:
     retention_example()
     present = recompute(now=NOW)
