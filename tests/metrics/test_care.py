@@ -12,7 +12,7 @@ from metrics.compute import IBIS_DUCKDB, computing
 from metrics.kpis import KPIS
 from tests.metrics.histories import History, store_of
 from tests.metrics.histories.care import Care
-from tests.metrics.histories.comparing import compare
+from tests.metrics.histories.comparing import agree, compare
 from tests.metrics.histories.facts import (
     AskedToLeave,
     Bought,
@@ -28,6 +28,7 @@ from tests.metrics.histories.strategies import (
     examples,
     instants,
     known_people,
+    lines,
     links,
     orders,
     people,
@@ -87,19 +88,25 @@ def runs(draw: st.DrawFn) -> tuple[Followed, list[Stepped]]:
 
 
 histories = st.builds(
-    lambda asked, followed, said, bought, linked: History(
+    lambda asked, followed, said, bought, linked, contents: History(
         cancel_requests=asked,
         runs=[run for run, _steps in followed],
         run_steps=[step for _run, steps in followed for step in steps],
         complaints=said,
         orders=bought,
         links=linked,
+        lines=contents,
     ),
-    st.lists(requests(), max_size=10),
-    st.lists(runs(), max_size=6, unique_by=lambda pair: pair[0].run_id),
-    st.lists(st.builds(Complained, people, instants, recorded, ended), max_size=8),
-    st.lists(orders(), max_size=8),
+    st.lists(requests(), min_size=1, max_size=10),
+    st.lists(runs(), min_size=1, max_size=6, unique_by=lambda pair: pair[0].run_id),
+    st.lists(
+        st.builds(Complained, people, instants, recorded, ended, st.sampled_from([None, 1, 1, 2])),
+        min_size=3,
+        max_size=8,
+    ),
+    st.lists(orders(), min_size=3, max_size=8),
     links,
+    st.lists(lines(6), min_size=3, max_size=8),
 )
 
 
@@ -116,6 +123,24 @@ def test_the_figures_of_care_are_what_a_plain_count_finds(history: History) -> N
     compare(history, oracles)
     of_definitions = {"complaints_per_1000_orders": care.per_1000}
     compare(history, of_definitions, engine=IBIS_DUCKDB)
+
+
+@examples(6)
+@given(history=histories)
+def test_every_product_has_the_figures_of_its_own_complaints(history: History) -> None:
+    oracles = {
+        "complaints": Care.opened,
+        "complaints_per_1000_orders": Care.per_1000,
+        "complaint_rate": Care.rate,
+    }
+    seen = {window.name: window for window in windows()}
+    with computing(store_of(history), **CUT) as computation:
+        for key, oracle in oracles.items():
+            found = computation.measures_of_products(KPIS[key], windows(), [1, 2])
+            for product_id, measures in found.items():
+                care = Care(history, AS_OF, KNOWN_AT, product_id)
+                for name, measure in measures.items():
+                    agree(measure, oracle(care, seen[name]), (key, product_id, name))
 
 
 def test_requests_within_ninety_days_are_one_attempt_with_the_last_outcome() -> None:

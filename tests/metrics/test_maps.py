@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from common.time import local_date
 from metrics.compute import AUTO, computing
@@ -18,19 +19,28 @@ from metrics.selectors.maps import find_places_set
 from metrics.services import recompute
 from metrics.windows import days_before
 from tests.metrics.histories import Bought, History, store_of
-from tests.metrics.histories.strategies import (
-    AS_OF,
-    CUT,
-    KNOWN_AT,
-    examples,
-    priced_histories,
-)
+from tests.metrics.histories.strategies import AS_OF, CUT, amounts, examples, known_people, windows
+from tests.metrics.oracles.made_up import money_histories, question
+from tests.metrics.oracles.rows import CURRENCY
+from tests.metrics.oracles.value import flows_of
 from tests.metrics.worlds import retention_example
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("berlin")]
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 Found = dict[tuple[str, int, int], tuple[set[int], int]]
+long_ago = st.builds(
+    lambda who, days, amount, cost: Bought(who, AS_OF - days * DAY, amount=amount, cost=cost),
+    known_people,
+    st.one_of(st.integers(1, 1500), st.sampled_from(TENURE_DAYS)),
+    amounts,
+    st.sampled_from([0, 9_000]),
+)
+histories = st.builds(
+    lambda history, others: replace(history, orders=history.orders + others),
+    money_histories(),
+    st.lists(long_ago, max_size=8),
+)
 
 
 def scores(values: dict[int, Any]) -> dict[int, int]:
@@ -42,23 +52,20 @@ def scores(values: dict[int, Any]) -> dict[int, int]:
 
 def plain_places(history: History) -> Found:
     found: Found = {}
-    bought: dict[int, list[Bought]] = defaultdict(list)
-    for one in history.counted(AS_OF, KNOWN_AT):
-        if one.customer_id is not None:
-            bought[one.customer_id].append(one)
-    refunds = [
-        (refund, order)
-        for refund, order in history.counted_refunds(AS_OF, KNOWN_AT)
-        if order.customer_id is not None and refund.currency == "USD"
-    ]
+    asked = question(history, windows()[0])
+    bought, flows = asked.orders_of(), flows_of(asked)
 
     def add(name: str, x: int, y: int, who: int, amount: int) -> None:
         members, total = found.get((name, x, y), (set(), 0))
         found[name, x, y] = (members | {who}, total + amount)
 
     revenue = {
-        who: sum(one.amount for one in theirs if one.currency == "USD")
-        - sum(refund.amount for refund, order in refunds if order.customer_id == who)
+        who: sum(one.amount for one in theirs if one.currency == CURRENCY)
+        - sum(
+            refund.amount
+            for refund, order in asked.refunds()
+            if order.customer_id == who and refund.currency == CURRENCY
+        )
         for who, theirs in bought.items()
     }
     last = {who: max(one.at for one in theirs) for who, theirs in bought.items()}
@@ -72,13 +79,9 @@ def plain_places(history: History) -> Found:
         again = times[1] - times[0] if len(times) > 1 else None
         x = NOT_AGAIN if again is None else sum(again >= days * DAY for days in SECOND_DAYS)
         add(SECOND_ORDER, x, int(times[0] + 365 * DAY <= AS_OF), who, 0)
-        of_year = [one for one in theirs if one.at >= year and one.currency == "USD"]
+        of_year = [one for one in theirs if one.at >= year and one.currency == CURRENCY]
         if all(one.cost is not None for one in of_year):
-            profits[who] = sum(one.amount - (one.cost or 0) for one in of_year) - sum(
-                refund.amount
-                for refund, order in refunds
-                if order.customer_id == who and refund.refunded_at >= year
-            )
+            profits[who] = sum(amount for at, _month, amount in flows[who] if year <= at < AS_OF)
     gains = sorted(profit for profit in profits.values() if profit > 0)
     for who, profit in profits.items():
         first = min(one.at for one in bought[who])
@@ -91,7 +94,7 @@ def plain_places(history: History) -> Found:
 
 
 @examples(8)
-@given(priced_histories)
+@given(histories)
 def test_everybody_stands_where_a_plain_count_puts_them(history: History) -> None:
     with computing(store_of(history), engine=AUTO, **CUT) as computation:
         found = {

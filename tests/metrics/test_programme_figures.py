@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -25,6 +26,7 @@ from tests.metrics.histories.strategies import (
     instants,
     known_people,
     links,
+    mostly,
     orders,
     recorded,
     windows,
@@ -43,12 +45,16 @@ def lots(draw: st.DrawFn) -> list[Scored]:
     entries = [Scored(who, 100, at, transaction_id=lot_id * 10, lot_id=lot_id, issued_at=at,
                       recorded_at=known)]  # fmt: skip
     moves = [("redeem", -40), ("restore", 10), ("redeem", -20), ("expire", -50), ("reversal", -100)]
-    for number, (kind, points) in enumerate(draw(st.lists(st.sampled_from(moves), max_size=4)), 1):
+    made = draw(st.lists(st.sampled_from(moves), max_size=3))
+    left = 100 + sum(points for _kind, points in made)
+    if draw(mostly(True, st.just(False))):
+        made.append(("expire", -left))  # a month of which none are left is over
+    for number, (kind, points) in enumerate(made, 1):
         entries.append(
             Scored(
                 who,
                 points,
-                at + draw(st.integers(0, 400)) * DAY,
+                at + draw(st.sampled_from([0, 1, 30, 90, 364, 365])) * DAY,
                 kind=kind,
                 transaction_id=lot_id * 10 + number,
                 lot_id=lot_id,
@@ -76,7 +82,7 @@ closed_months = st.builds(
     st.sampled_from([0, 1, 7_777_777]),
     st.sampled_from([-3, 0, 1, 40_000]),
     recorded,
-    st.sampled_from(["USD", "USD", "EUR"]),
+    mostly("USD", st.just("EUR")),
 )
 histories = st.builds(
     lambda found, joined, bought, linked, owed: History(
@@ -86,11 +92,33 @@ histories = st.builds(
         links=linked,
         liabilities=owed,
     ),
-    st.lists(lots(), max_size=6, unique_by=lambda lot: lot[0].lot_id),
-    st.lists(members, max_size=6),
+    st.lists(lots(), min_size=1, max_size=6, unique_by=lambda lot: lot[0].lot_id),
+    st.lists(members, min_size=1, max_size=6),
     st.lists(orders(), max_size=6),
     links,
     st.lists(closed_months, max_size=8),
+)
+
+
+# Around the begin of a month that is over by more than 90 days, before which people buy alike.
+begins = st.sampled_from([Period.parse(name).start for name in ("2025-11", "2025-12", "2026-01")])
+bought_around = st.builds(
+    lambda begin, days, order: replace(order, at=begin + days * DAY),
+    begins,
+    st.sampled_from([-100, -90, -80, -31, -30, -20, -1, -1, 5, 31, 40, 60, 119, 121]),
+    orders(),
+)
+joined_around = st.builds(
+    lambda begin, days, member: replace(member, joined_at=begin + days * DAY, closed_at=None),
+    begins,
+    st.sampled_from([-1, 0, 1, 20, 31, 119, 121]),
+    members,
+)
+lifts = st.builds(
+    lambda bought, joined, linked: History(orders=bought, memberships=joined, links=linked),
+    st.lists(bought_around, min_size=6, max_size=20),
+    st.lists(joined_around, min_size=1, max_size=3),
+    links,
 )
 
 
@@ -109,14 +137,7 @@ def test_the_programme_s_figures_are_what_a_plain_count_finds(history: History) 
 
 
 @examples(16)
-@given(
-    history=st.builds(
-        lambda bought, joined, linked: History(orders=bought, memberships=joined, links=linked),
-        st.lists(orders(), max_size=20),
-        st.lists(members, max_size=4),
-        links,
-    )
-)
+@given(history=lifts)
 def test_what_members_buy_more_is_what_a_plain_count_finds(history: History) -> None:
     compare(history, {"member_lift": Lift(history, AS_OF, KNOWN_AT).lift})
 

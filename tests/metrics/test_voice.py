@@ -64,9 +64,9 @@ histories = st.builds(
     lambda said, asked, bought, linked: History(
         responses=said, invitations=asked, orders=bought, links=linked
     ),
-    st.lists(answers(), max_size=14),
-    st.lists(invitations(), max_size=6),
-    st.lists(orders(), max_size=8),
+    st.lists(answers(), min_size=3, max_size=14),
+    st.lists(invitations(), min_size=1, max_size=6),
+    st.lists(orders(), min_size=3, max_size=8),
     links,
 )
 

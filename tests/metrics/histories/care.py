@@ -6,22 +6,33 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from metrics.windows import Window
-from tests.metrics.histories.facts import AskedToLeave, History
+from tests.metrics.histories.facts import AskedToLeave, Bought, History
 
 Sets = dict[str, set[int]]
 RIPE = timedelta(days=90)
 
 
 class Care:
-    """A history as known at a moment."""
+    """A history as known at a moment. product_id: only complaints about it and orders with it."""
 
-    def __init__(self, history: History, as_of: datetime, known_at: datetime) -> None:
+    def __init__(
+        self, history: History, as_of: datetime, known_at: datetime, product_id: int | None = None
+    ) -> None:
         self.history, self.as_of, self.known_at = history, as_of, known_at
         self.orders = history.counted(as_of, known_at)
+        with_it = {
+            line.order_id
+            for line, _order in history.counted_lines(as_of, known_at)
+            if line.product_id == product_id
+        }
+        self.delivered = [
+            order for order in self.orders if product_id is None or order.order_id in with_it
+        ]
         self.complaints = [
             row
             for row in history.happened(history.complaints, "at", as_of, known_at)
-            if row.dropped_at is None or known_at < row.dropped_at
+            if (row.dropped_at is None or known_at < row.dropped_at)
+            and product_id in (None, row.product_id)
         ]
 
     def opened(self, window: Window) -> tuple[int, int, Sets]:
@@ -30,12 +41,27 @@ class Care:
 
     def per_1000(self, window: Window) -> tuple[int, int, Sets]:
         opened, _nothing, sets = self.opened(window)
-        delivered = [
+        delivered = self._delivered_in(window)
+        return opened, len(delivered), {**sets, "denominator": _known(delivered)}
+
+    def rate(self, window: Window) -> Sets:
+        delivered = [order for order in self._delivered_in(window) if order.customer_id is not None]
+        complained = [
             order
-            for order in self.orders
+            for order in delivered
+            for row in self.complaints
+            if row.customer_id == order.customer_id
+            and order.delivered_at
+            and order.delivered_at <= row.at < order.delivered_at + RIPE
+        ]
+        return {"numerator": _known(complained), "denominator": _known(delivered)}
+
+    def _delivered_in(self, window: Window) -> list[Bought]:
+        return [
+            order
+            for order in self.delivered
             if order.delivered_at and window.start <= order.delivered_at < window.until
         ]
-        return opened, len(delivered), {**sets, "denominator": _known(delivered)}
 
     def standards(self, window: Window) -> tuple[int, int, Sets]:
         moment = min(self.as_of, self.known_at)

@@ -7,6 +7,7 @@ from typing import Any
 
 from metrics.compute import AUTO, computing
 from metrics.kpis import KPIS
+from metrics.kpis.base import Measure
 from metrics.windows import Window
 from tests.metrics.histories.facts import History
 from tests.metrics.histories.stores import store_of
@@ -23,14 +24,16 @@ def compare(history: History, oracles: Mapping[str, Oracle], engine: str = AUTO)
         for key, oracle in oracles.items():
             for window, measure in computation.measures(KPIS[key], seen).items():
                 expected = oracle(next(one for one in seen if one.name == window))
-                if isinstance(expected, dict):
-                    sizes = (len(expected.get(name, ())) for name in ("numerator", "denominator"))
-                    expected = (*sizes, expected)
-                numerator, denominator, sets = expected
-                wanted = {name: sorted(ids) for name, ids in sets.items() if ids}
-                found = {name: list(ids) for name, ids in measure.sets.items() if len(ids)}
-                assert found == wanted, (key, window)
-                assert (measure.numerator, measure.denominator) == (numerator, denominator), (
-                    key,
-                    window,
-                )
+                agree(measure, expected, (key, window))
+
+
+def agree(measure: Measure, expected: Any, what: Any) -> None:
+    """Assert that a window's figure is what its oracle found. what: said where it isn't."""
+    if isinstance(expected, dict):
+        sizes = (len(expected.get(name, ())) for name in ("numerator", "denominator"))
+        expected = (*sizes, expected)
+    numerator, denominator, sets = expected
+    wanted = {name: sorted(ids) for name, ids in sets.items() if ids}
+    found = {name: list(ids) for name, ids in measure.sets.items() if len(ids)}
+    assert found == wanted, what
+    assert (measure.numerator, measure.denominator) == (numerator, denominator), what

@@ -29,9 +29,10 @@ from tests.metrics.histories.strategies import (
     ended,
     known_people,
     links,
+    mostly,
     people,
 )
-from tests.metrics.oracles.rows import BERLIN, Question
+from tests.metrics.oracles.rows import BERLIN, Question, begin_of, month_of
 
 # Two years, so that somebody can have been a customer for one.
 LONG_BEFORE = datetime(2024, 11, 1, tzinfo=UTC)
@@ -48,7 +49,7 @@ instants = st.one_of(
 )
 WAITS = [timedelta(days=days) for days in (-60, 0, 1, 40, 100)]  # also before what it is for
 long_known = LAST - timedelta(days=600)
-recorded = st.sampled_from([long_known, long_known, KNOWN_AT, KNOWN_AT + timedelta(days=1)])
+recorded = mostly(long_known, st.sampled_from([KNOWN_AT, KNOWN_AT + timedelta(days=1)]))
 shops = st.sampled_from([None, 1, 2])
 months = st.sampled_from(
     [datetime(2025, month, 1, tzinfo=BERLIN).astimezone(UTC) for month in (10, 11, 12)]
@@ -62,9 +63,9 @@ def orders(draw: st.DrawFn) -> Bought:
         customer_id=draw(people),
         at=draw(instants),
         amount=draw(st.sampled_from([0, 1, 9_999, 10_000, 123_456_789])),
-        status=draw(st.sampled_from(["placed", "delivered", "delivered", "cancelled"])),
-        currency=draw(st.sampled_from(["USD", "USD", "USD", "EUR"])),
-        cost=draw(st.sampled_from([0, 5_000, 5_000, 98_765_432, None])),
+        status=draw(mostly("delivered", st.sampled_from(["placed", "cancelled"]))),
+        currency=draw(mostly("USD", st.just("EUR"))),
+        cost=draw(mostly(5_000, st.sampled_from([0, 98_765_432, None]))),
         location_id=draw(shops),
         valid_from=draw(recorded),
         valid_until=draw(ended),
@@ -87,7 +88,7 @@ used_points = st.builds(
 @st.composite
 def money_histories(draw: st.DrawFn) -> History:
     """Purchases with what was given back and what the months cost."""
-    found = draw(st.lists(orders(), max_size=16))
+    found = draw(st.lists(orders(), min_size=3, max_size=16))
     found = [
         replace(order, order_id=number)
         for number, order in enumerate(found + found[:3], start=1)  # some at one instant twice
@@ -101,19 +102,20 @@ def money_histories(draw: st.DrawFn) -> History:
             recorded_at=draw(recorded),
             taken_back_at=draw(ended),
         )
-        for order in (draw(st.lists(st.sampled_from(found), max_size=5)) if found else [])
+        for order in draw(st.lists(st.sampled_from(found), min_size=1, max_size=5))
     ]
     costs = st.lists(
         st.builds(
             Spent,
-            month=months,
+            month=st.one_of(months, st.sampled_from([begin_of(month_of(o.at)) for o in found])),
             amount=st.sampled_from([0, 1, 70_001, 1_000_003]),
             category=st.sampled_from(["marketing", "service"]),
             location_id=shops,
-            currency=st.sampled_from(["USD", "USD", "EUR"]),
+            currency=mostly("USD", st.just("EUR")),
             valid_from=recorded,
             valid_until=ended,
         ),
+        min_size=2,
         max_size=12,
     )
     records = [
