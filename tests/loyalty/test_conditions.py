@@ -138,11 +138,48 @@ anything = st.recursive(
 )
 
 
-@given(
-    said=st.dictionaries(
-        st.sampled_from([*Conditions.__dataclass_fields__, "per_order", "x"]), anything, max_size=4
-    )
+ids = st.lists(st.integers(1, 5), max_size=3)
+words = st.lists(st.sampled_from(["Tea", "Coffee", "web"]), max_size=2)
+when = st.dates(date(2025, 12, 1), date(2026, 12, 31)).map(str)
+season = st.lists(st.sampled_from(["01-05", "02-29", "12-20"]), min_size=2, max_size=2)
+o_clock = st.sampled_from(["00:00", "09:30", "17:00"])
+meant = {
+    "products": ids,
+    "categories": words,
+    "product_kinds": st.lists(st.sampled_from(["core", "front_end"]), max_size=2),
+    "excluded_products": ids,
+    "excluded_categories": words,
+    "tiers": ids,
+    "audience": st.integers(1, 5),
+    "locations": ids,
+    "channels": words,
+    "weekdays": st.lists(st.integers(1, 7), max_size=3),
+    "starts_on": when,
+    "ends_on": when,
+    "seasons": st.lists(season, max_size=2),
+    "from_time": o_clock,
+    "until_time": o_clock,
+    "minimum_amount": st.decimals("0.01", 100, places=2).map(str),
+    "per_order": st.integers(1, 9),
+    "per_day": st.integers(1, 9),
+    "per_member": st.integers(1, 9),
+    "window": st.sampled_from(["month", "year"]),
+}
+CAPS = set(Caps.__dataclass_fields__)
+HOURS = {"from_time", "until_time"}  # each asks for the other
+some = st.one_of(
+    st.sets(st.sampled_from(sorted(set(meant) - CAPS)), min_size=1, max_size=4),
+    st.sets(st.sampled_from(sorted(CAPS)), min_size=1),
+).map(lambda names: names | HOURS if names & HOURS else names)
+# What can be meant and, in half of them, something that can't.
+sayings = st.builds(
+    lambda can, maybe: can | maybe,
+    some.flatmap(lambda names: st.fixed_dictionaries({name: meant[name] for name in names})),
+    st.one_of(st.just({}), st.dictionaries(st.sampled_from([*meant, "x"]), anything, max_size=2)),
 )
+
+
+@given(said=sayings)
 @settings(max_examples=tries(200))
 def test_whatever_is_said_is_understood_for_good_or_refused(said) -> None:
     for kind in (Conditions, Caps):
