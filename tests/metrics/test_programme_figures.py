@@ -136,7 +136,7 @@ def test_the_programme_s_figures_are_what_a_plain_count_finds(history: History) 
     compare(history, oracles)
 
 
-@examples(16)
+@examples(12)
 @given(history=lifts)
 def test_what_members_buy_more_is_what_a_plain_count_finds(history: History) -> None:
     compare(history, {"member_lift": Lift(history, AS_OF, KNOWN_AT).lift})
