@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from itertools import cycle
 
 import pytest
 from hypothesis import given
@@ -18,6 +20,7 @@ from tests.metrics.histories.facts import (
     Bought,
     Complained,
     Followed,
+    Line,
     Stepped,
 )
 from tests.metrics.histories.strategies import (
@@ -87,12 +90,27 @@ def runs(draw: st.DrawFn) -> tuple[Followed, list[Stepped]]:
     return run, steps
 
 
+def about_purchases(
+    said: list[Complained], bought: list[Bought], contents: list[Line]
+) -> list[Complained]:
+    """Complaints, of which all but every third are about something that arrived before."""
+    waits = [timedelta(0), DAY, 90 * DAY - timedelta.resolution, 90 * DAY]
+    found = []
+    for number, (row, line) in enumerate(zip(said, cycle(contents), strict=False)):
+        order = bought[line.order_id - 1] if line.order_id <= len(bought) else bought[0]
+        if order.delivered_at and number % 3:
+            at = order.delivered_at + waits[number % 4]
+            row = replace(row, customer_id=order.customer_id, at=at, product_id=line.product_id)
+        found.append(row)
+    return found
+
+
 histories = st.builds(
     lambda asked, followed, said, bought, linked, contents: History(
         cancel_requests=asked,
         runs=[run for run, _steps in followed],
         run_steps=[step for _run, steps in followed for step in steps],
-        complaints=said,
+        complaints=about_purchases(said, bought, contents),
         orders=bought,
         links=linked,
         lines=contents,
